@@ -1,0 +1,44 @@
+/* generation.h: one whole VM with everything loaded: built beside the live one, swapped whole or not at all, and
+ * closed after its last task. */
+#pragma once
+
+#include "base/bundle.h"
+#include "base/result.h"
+#include "net/http.h"
+#include "script/task.h"
+
+#include <lua.h>
+#include <stdint.h>
+
+struct generation;
+struct loop;
+
+struct generation_recipe {
+    uint64_t number;
+    struct bundle *bundle; /* taken: freed with the generation */
+    struct loop *loop;
+    void (*open_host)(lua_State *L, void *owner);
+    void *open_host_owner;
+    bool tooling;
+    unsigned build_timeout_ms;
+};
+
+/* Build it: a VM, `require "init"` inside a task, then init.start() when there is one (which may do I/O), so the
+ * verdict comes later: `built` runs exactly once, never before this returned. On R_OK it gives the generation; else
+ * `problems` has a line each, «file:line: message», and nothing is left behind. */
+typedef void generation_built(void *owner, struct generation *generation, enum result rc,
+                              struct slice problems);
+void generation_build(const struct generation_recipe *recipe, generation_built *built, void *owner);
+
+/* No new tasks will start; closes after the last one, or `deadline_ms` (monotonic) cancels what is left.
+ * `closed` (may be NULL) is told when the VM is gone. */
+void generation_retire(struct generation *generation, int64_t deadline_ms,
+                       void (*closed)(void *owner), void *owner);
+
+uint64_t generation_number(const struct generation *generation);
+const struct bundle *generation_bundle(const struct generation *generation);
+lua_State *generation_lua(const struct generation *generation); /* main state: push functions here, then task_spawn */
+unsigned generation_tasks(const struct generation *generation);
+
+/* Push a member of the table that lua/init.lua returned; nil when absent. */
+void generation_push_member(struct generation *generation, const char *name);

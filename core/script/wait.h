@@ -1,0 +1,40 @@
+/* wait.h: the ticket that joins a driver's callback to the coroutine parked for it.
+ *
+ * Every yielding binding is written the same way:
+ *
+ *     struct wait *wait = wait_begin(L, "redis");       raises when called outside a task
+ *     enum result rc = redis_send(…, on_reply, wait);
+ *     if (rc != R_OK) {
+ *         wait_abandon(wait);
+ *         return bind_failure(L, rc, "redis");          refused: nothing is in flight
+ *     }
+ *     return wait_yield(L, wait);
+ *
+ * and in the callback, which the driver runs exactly once and never before the call above returned:
+ *
+ *     lua_State *L = wait_lua(wait);                    NULL once the task was cancelled
+ *     int n = L ? push results on L : 0;
+ *     wait_finish(wait, n);                             frees the ticket, resumes the task
+ *
+ * The n values become what the binding's function returns in Lua. */
+#pragma once
+
+#include <lua.h>
+
+struct wait;
+struct task;
+
+struct wait *wait_begin(lua_State *L, const char *what);
+
+/* Optional: called when the task is cancelled while parked here, so that the driver can be told to stop
+ * early. The driver's callback may then still come (or be made by `cancel` itself, after it returned
+ * through the loop): the ticket stays valid until wait_finish(). */
+void wait_on_cancel(struct wait *wait, void (*cancel)(void *owner), void *owner);
+
+int wait_yield(lua_State *L, struct wait *wait);
+lua_State *wait_lua(struct wait *wait);
+struct task *wait_task(struct wait *wait); /* NULL once the task was cancelled */
+void wait_finish(struct wait *wait, int results);
+
+/* The operation was refused at once: drop the ticket without parking. */
+void wait_abandon(struct wait *wait);
