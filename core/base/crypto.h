@@ -17,6 +17,9 @@ void crypto_hmac_sha256(struct slice key, struct slice message, uint8_t out[SHA2
 bool crypto_ed25519_verify(const uint8_t key[ED25519_KEY_BYTES], struct slice message,
                            const uint8_t signature[ED25519_SIGNATURE_BYTES]);
 
+/* The 4 bytes by which a sealed value names its key. */
+void crypto_key_id(const uint8_t key[AEAD_KEY_BYTES], uint8_t out[4]);
+
 /* AES-256-GCM. Sealed form: 1 byte version (1), 4 bytes key id, 12 bytes nonce, ciphertext, 16 bytes tag. The key id
  * is the first 4 bytes of SHA-256 of the key, so that rotation finds the right one. `context` is authenticated but
  * not stored (what the secret is and whose). */
