@@ -1,5 +1,5 @@
-/* generation.h: one whole VM with everything loaded: built beside the live one, swapped whole or not at all, and
- * closed after its last task. */
+/* generation.h: one whole VM with everything loaded: built beside the live one, swapped whole or
+ * not at all, and closed after its last task. */
 #pragma once
 
 #include "base/bundle.h"
@@ -23,22 +23,42 @@ struct generation_recipe {
     unsigned build_timeout_ms;
 };
 
-/* Build it: a VM, `require "init"` inside a task, then init.start() when there is one (which may do I/O), so the
- * verdict comes later: `built` runs exactly once, never before this returned. On R_OK it gives the generation; else
- * `problems` has a line each, «file:line: message», and nothing is left behind. */
+/* Build it: a VM, `require "init"` inside a task, then init.start() when there is one (which may do
+ * I/O), so the verdict comes later: `built` runs exactly once, never before this returned. On R_OK
+ * it gives the generation; else `problems` has a line each, «file:line: message», and nothing is
+ * left behind. */
 typedef void generation_built(void *owner, struct generation *generation, enum result rc,
                               struct slice problems);
 void generation_build(const struct generation_recipe *recipe, generation_built *built, void *owner);
 
-/* No new tasks will start; closes after the last one, or `deadline_ms` (monotonic) cancels what is left.
- * `closed` (may be NULL) is told when the VM is gone. */
+/* No new tasks will start; closes after the last one, or `deadline_ms` (monotonic) cancels what is
+ * left. `closed` (may be NULL) is told when the VM is gone. */
 void generation_retire(struct generation *generation, int64_t deadline_ms,
                        void (*closed)(void *owner), void *owner);
 
+/* Keep the VM open beyond its last task (an answer still being sent by its routes). Each hold needs
+ * a release. */
+void generation_hold(struct generation *generation);
+void generation_release(struct generation *generation);
+
+/* Undo at retirement: timers and subscriptions of a generation stop when it is no longer the live
+ * one. The node belongs to the caller, who may take it back before. */
+void generation_defer(struct generation *generation, struct task_cleanup *cleanup);
+void generation_defer_remove(struct task_cleanup *cleanup);
+/* The generation whose code runs on `L` now; NULL outside of tasks. */
+struct generation *generation_of(lua_State *L);
+struct loop *generation_loop(const struct generation *generation);
+
 uint64_t generation_number(const struct generation *generation);
 const struct bundle *generation_bundle(const struct generation *generation);
-lua_State *generation_lua(const struct generation *generation); /* main state: push functions here, then task_spawn */
+lua_State *generation_lua(
+    const struct generation *generation); /* main state: push functions here, then task_spawn */
 unsigned generation_tasks(const struct generation *generation);
+
+/* Something a user of the generation keeps with it (its compiled routes); freed when the VM closes.
+ */
+void generation_attach(struct generation *generation, void *data, void (*free_data)(void *data));
+void *generation_attached(const struct generation *generation);
 
 /* Push a member of the table that lua/init.lua returned; nil when absent. */
 void generation_push_member(struct generation *generation, const char *name);

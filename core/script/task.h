@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "base/slice.h"
 
 #include <lua.h>
 #include <stdbool.h>
@@ -13,28 +14,29 @@
 struct generation;
 struct task;
 
-/* How a task ended. On R_OK the results are on `co` (count in `results`). R_REJECTED: it raised, and
- * `error` is the message with the full Lua stack. R_TIMEOUT / R_CANCELLED: stopped by its deadline or by
- * task_cancel(). */
+/* How a task ended. On R_OK the results are on `co` (count in `results`). R_REJECTED: it raised,
+ * and `error` is the message with the full Lua stack. R_TIMEOUT / R_CANCELLED: stopped by its
+ * deadline or by task_cancel(). */
 struct task_end {
     enum result rc;
     lua_State *co;
     int results;
-    const char *error; /* message and traceback, borrowed */
+    const char *error;   /* message and traceback, borrowed */
     const char *message; /* the message alone, borrowed */
 };
 
 struct task_spec {
-    const char *label;    /* what `fura ps` shows: a route or job name; borrowed for the task's life */
-    int64_t deadline_ms;  /* monotonic; 0 = none */
-    void (*on_end)(void *owner, struct task *task, const struct task_end *end); /* may be NULL: errors are logged */
+    const char *label;   /* what `fura ps` shows: a route or job name; at most 63 bytes are kept */
+    int64_t deadline_ms; /* monotonic; 0 = none */
+    void (*on_end)(void *owner, struct task *task,
+                   const struct task_end *end); /* may be NULL: errors are logged */
     void *owner;
 };
 
-/* Start a task from the values on top of `from` (a state of the generation): the function and `nargs`
- * arguments are popped. Runs at once up to its first wait; on_end may therefore run inside this call.
- * The task belongs to the runtime and frees itself after on_end; the pointer given back is NULL when it
- * already ended. */
+/* Start a task from the values on top of `from` (a state of the generation): the function and
+ * `nargs` arguments are popped. Runs at once up to its first wait; on_end may therefore run inside
+ * this call. The task belongs to the runtime and frees itself after on_end; the pointer given back
+ * is NULL when it already ended. */
 struct task *task_spawn(struct generation *generation, lua_State *from, int nargs,
                         const struct task_spec *spec);
 
@@ -46,14 +48,17 @@ void task_cancel(struct task *task, enum result why);
 struct task *task_of(lua_State *L);
 struct generation *task_generation(const struct task *task);
 int64_t task_deadline_ms(const struct task *task); /* 0 = none */
-/* Milliseconds until the deadline, at most `cap`; at least 1, so that a driver still reports the timeout. */
+/* Milliseconds until the deadline, at most `cap`; at least 1, so that a driver still reports the
+ * timeout. */
 unsigned task_timeout_ms(const struct task *task, unsigned cap);
-/* Only ever brings it nearer; returns the old one for restoring. */
-int64_t task_set_deadline(struct task *task, int64_t deadline_ms);
+/* The id this task's log lines carry (a request id): set once at its start, inherited by tasks it
+ * spawns. Never NULL. */
+void task_set_log_id(struct task *task, struct slice id);
+const char *task_log_id(const struct task *task);
 
-/* Run `undo(owner)` when the task ends in any way, newest first, unless removed before. The node belongs
- * to the caller. Lua cleanup code does not run in a cancelled task, so every resource a binding holds
- * for a task (a transaction, a permit) is held by one of these. */
+/* Run `undo(owner)` when the task ends in any way, newest first, unless removed before. The node
+ * belongs to the caller. Lua cleanup code does not run in a cancelled task, so every resource a
+ * binding holds for a task (a transaction, a permit) is held by one of these. */
 struct task_cleanup {
     void (*undo)(void *owner);
     void *owner;
@@ -61,6 +66,14 @@ struct task_cleanup {
 };
 void task_defer(struct task *task, struct task_cleanup *cleanup);
 void task_defer_remove(struct task_cleanup *cleanup);
+
+/* Time spent parked, by what was waited for: for the access log. */
+struct task_wait_time {
+    const char *what;
+    int64_t total_us;
+    unsigned count;
+};
+unsigned task_wait_times(const struct task *task, struct task_wait_time *out, unsigned max);
 
 /* ---- for `fura ps` and status ---- */
 struct task_info {

@@ -1,5 +1,5 @@
-/* vm.h: one Lua state: safe libraries, frozen globals, and our `require`, which loads from the bundle and knows
- * who asks: the layer rules of docs/ARCHITECTURE.md are enforced here. */
+/* vm.h: one Lua state: safe libraries, frozen globals, and our `require`, which loads from the
+ * bundle and knows who asks: the layer rules of docs/ARCHITECTURE.md are enforced here. */
 #pragma once
 
 #include "base/bundle.h"
@@ -10,16 +10,25 @@
 #include <stddef.h>
 
 struct vm_options {
-    const struct bundle *bundle; /* borrowed for the life of the state */
+    const struct bundle *bundle;                  /* borrowed for the life of the state */
     void (*open_host)(lua_State *L, void *owner); /* pushes the table `host` */
     void *open_host_owner;
-    size_t memory_limit_bytes; /* 0 = none */
-    bool tooling; /* `fura test`, `run`, `console`: all standard libraries and the system's package path as well */
+    bool tooling; /* `fura test`, `run`, `console`: all standard libraries and the system's package
+                     path as well */
 };
 
-lua_State *vm_new(const struct vm_options *options);
+/* Give a state, or NULL and a line in `problem` when the prelude itself failed. */
+lua_State *vm_new(const struct vm_options *options, struct failure *why);
 void vm_free(lua_State *L);
 size_t vm_memory(lua_State *L); /* bytes in use */
 
-/* The message with the full Lua stack of `co`, pushed on `L`. */
-void vm_traceback(lua_State *L, lua_State *co, const char *message);
+/* Replace the error value on top of the failed coroutine `co` by two strings: the message, and the
+ * message with the full Lua stack. */
+void vm_describe_error(lua_State *co);
+
+/* The bundle the state was made with. */
+const struct bundle *vm_bundle(lua_State *L);
+
+/* Push the function that loads the application: `require "init"`, then its start(); it returns
+ * init's table. */
+void vm_push_boot(lua_State *L);

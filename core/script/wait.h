@@ -24,11 +24,15 @@
 struct wait;
 struct task;
 
+/* For vm.c: what a yield inside a script's own coroutine hands to its resumer, meaning «pass this
+ * on to the scheduler and give me what it answers». */
+void wait_push_token(lua_State *L);
+
 struct wait *wait_begin(lua_State *L, const char *what);
 
-/* Optional: called when the task is cancelled while parked here, so that the driver can be told to stop
- * early. The driver's callback may then still come (or be made by `cancel` itself, after it returned
- * through the loop): the ticket stays valid until wait_finish(). */
+/* Optional: called when the task is cancelled while parked here, so that the driver can be told to
+ * stop early. The driver's callback may then still come (or be made by `cancel` itself, after it
+ * returned through the loop): the ticket stays valid until wait_finish(). */
 void wait_on_cancel(struct wait *wait, void (*cancel)(void *owner), void *owner);
 
 int wait_yield(lua_State *L, struct wait *wait);

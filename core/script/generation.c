@@ -1,0 +1,277 @@
+/* generation.c: see generation.h. */
+#include "script/generation.h"
+#include "script/generation_tasks.h"
+#include "script/vm.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/loop.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+
+enum { IDLE_THREADS_MAX = 128 };
+
+struct idle_thread {
+    lua_State *co;
+    int ref;
+};
+
+struct generation {
+    struct generation_recipe recipe;
+    lua_State *L;
+    int app_ref; /* the table lua/init.lua returned */
+    unsigned tasks, holds;
+    bool retired;
+    struct idle_thread idle[IDLE_THREADS_MAX];
+    unsigned idle_count;
+    struct task_cleanup cleanups; /* list head: undone at retirement */
+    struct loop_timer *drain_timer;
+    struct loop_later later; /* telling `built`, or closing */
+    void *attached;
+    void (*free_attached)(void *data);
+
+    generation_built *built;
+    void *built_owner;
+    enum result verdict;
+    struct buf problems;
+
+    void (*closed)(void *owner);
+    void *closed_owner;
+};
+
+/* ---- building ---- */
+
+static void free_generation(struct generation *generation)
+{
+    while (generation->cleanups.prev != &generation->cleanups) {
+        struct task_cleanup *cleanup = generation->cleanups.prev;
+        generation_defer_remove(cleanup);
+        cleanup->undo(cleanup->owner);
+    }
+    if (generation->attached)
+        generation->free_attached(generation->attached);
+    if (generation->L)
+        vm_free(generation->L);
+    loop_timer_free(generation->drain_timer);
+    loop_later_cancel(&generation->later);
+    buf_free(&generation->problems);
+    bundle_free(generation->recipe.bundle);
+    free(generation);
+}
+
+static void on_verdict(void *owner)
+{
+    struct generation *generation = owner;
+    generation_built *built = generation->built;
+
+    if (generation->verdict == R_OK) {
+        built(generation->built_owner, generation, R_OK, SLICE(""));
+        return;
+    }
+    built(generation->built_owner, NULL, generation->verdict, buf_slice(&generation->problems));
+    task_cancel_all(generation, R_CANCELLED); /* what start() had spawned */
+    free_generation(generation);
+}
+
+static void on_boot_end(void *owner, struct task *task, const struct task_end *end)
+{
+    struct generation *generation = owner;
+    (void)task;
+
+    generation->verdict = end->rc;
+    if (end->rc == R_OK) {
+        lua_settop(end->co, 1);
+        generation->app_ref = luaL_ref(end->co, LUA_REGISTRYINDEX);
+    } else if (end->rc == R_REJECTED) {
+        buf_append_slice(&generation->problems, slice_cstr(end->message));
+        log_debug("generation rejected", LOG_STR("error", end->error));
+    } else {
+        buf_printf(&generation->problems, "lua/init.lua: loading did not finish within %u ms",
+                   generation->recipe.build_timeout_ms);
+    }
+    loop_later(generation->recipe.loop, &generation->later, on_verdict, generation);
+}
+
+static void on_drain_deadline(void *owner)
+{
+    struct generation *generation = owner;
+    log_warn("generation ended its last tasks at the drain deadline",
+             LOG_INT("generation", generation->recipe.number), LOG_INT("tasks", generation->tasks));
+    task_cancel_all(generation, R_CANCELLED);
+}
+
+void generation_build(const struct generation_recipe *recipe, generation_built *built, void *owner)
+{
+    struct generation *generation = mem_new(struct generation);
+    struct failure why;
+
+    generation->recipe = *recipe;
+    generation->built = built;
+    generation->built_owner = owner;
+    generation->cleanups.next = generation->cleanups.prev = &generation->cleanups;
+    generation->drain_timer = loop_timer_new(recipe->loop, on_drain_deadline, generation);
+    generation->app_ref = LUA_NOREF;
+
+    struct vm_options options = {.bundle = recipe->bundle,
+                                 .open_host = recipe->open_host,
+                                 .open_host_owner = recipe->open_host_owner,
+                                 .tooling = recipe->tooling};
+    generation->L = vm_new(&options, &why);
+    if (!generation->L) {
+        generation->verdict = why.rc;
+        buf_append_slice(&generation->problems, slice_cstr(why.text));
+        loop_later(recipe->loop, &generation->later, on_verdict, generation);
+        return;
+    }
+    struct task_spec spec = {.label = "boot",
+                             .deadline_ms = clock_monotonic_ms() + recipe->build_timeout_ms,
+                             .on_end = on_boot_end,
+                             .owner = generation};
+    vm_push_boot(generation->L);
+    task_spawn(generation, generation->L, 0, &spec);
+}
+
+/* ---- ending ---- */
+
+static void on_close(void *owner)
+{
+    struct generation *generation = owner;
+    void (*closed)(void *) = generation->closed;
+    void *closed_owner = generation->closed_owner;
+
+    free_generation(generation);
+    if (closed)
+        closed(closed_owner);
+}
+
+/* Closing waits for the loop: the last task may have ended deep inside a call that still uses the
+ * VM. */
+static void close_when_idle(struct generation *generation)
+{
+    if (generation->retired && generation->tasks == 0 && generation->holds == 0)
+        loop_later(generation->recipe.loop, &generation->later, on_close, generation);
+}
+
+void generation_retire(struct generation *generation, int64_t deadline_ms,
+                       void (*closed)(void *owner), void *owner)
+{
+    generation->retired = true;
+    generation->closed = closed;
+    generation->closed_owner = owner;
+    while (generation->cleanups.prev != &generation->cleanups) {
+        struct task_cleanup *cleanup = generation->cleanups.prev;
+        generation_defer_remove(cleanup);
+        cleanup->undo(cleanup->owner);
+    }
+    loop_timer_start(generation->drain_timer, deadline_ms - clock_monotonic_ms());
+    close_when_idle(generation);
+}
+
+void generation_hold(struct generation *generation)
+{
+    generation->holds++;
+    loop_later_cancel(&generation->later);
+}
+
+void generation_release(struct generation *generation)
+{
+    generation->holds--;
+    close_when_idle(generation);
+}
+
+/* ---- threads and tasks (generation_tasks.h) ---- */
+
+lua_State *generation_take_thread(struct generation *generation, int *ref)
+{
+    if (generation->idle_count > 0) {
+        struct idle_thread thread = generation->idle[--generation->idle_count];
+        *ref = thread.ref;
+        return thread.co;
+    }
+    lua_State *co = lua_newthread(generation->L);
+    *ref = luaL_ref(generation->L, LUA_REGISTRYINDEX);
+    return co;
+}
+
+void generation_give_thread(struct generation *generation, lua_State *co, int ref, bool reusable)
+{
+    if (!reusable || generation->idle_count == IDLE_THREADS_MAX) {
+        luaL_unref(generation->L, LUA_REGISTRYINDEX, ref);
+        return;
+    }
+    lua_resetthread(generation->L, co);
+    generation->idle[generation->idle_count++] = (struct idle_thread){co, ref};
+}
+
+void generation_task_started(struct generation *generation)
+{
+    generation->tasks++;
+    if (generation->retired)
+        loop_later_cancel(&generation->later);
+}
+
+void generation_task_ended(struct generation *generation)
+{
+    generation->tasks--;
+    close_when_idle(generation);
+}
+
+/* ---- for bindings ---- */
+
+void generation_defer(struct generation *generation, struct task_cleanup *cleanup)
+{
+    cleanup->prev = generation->cleanups.prev;
+    cleanup->next = &generation->cleanups;
+    generation->cleanups.prev->next = cleanup;
+    generation->cleanups.prev = cleanup;
+}
+
+void generation_defer_remove(struct task_cleanup *cleanup)
+{
+    task_defer_remove(cleanup);
+}
+
+void generation_attach(struct generation *generation, void *data, void (*free_data)(void *data))
+{
+    generation->attached = data;
+    generation->free_attached = free_data;
+}
+
+void *generation_attached(const struct generation *generation)
+{
+    return generation->attached;
+}
+
+struct loop *generation_loop(const struct generation *generation)
+{
+    return generation->recipe.loop;
+}
+
+uint64_t generation_number(const struct generation *generation)
+{
+    return generation->recipe.number;
+}
+
+const struct bundle *generation_bundle(const struct generation *generation)
+{
+    return generation->recipe.bundle;
+}
+
+lua_State *generation_lua(const struct generation *generation)
+{
+    return generation->L;
+}
+
+unsigned generation_tasks(const struct generation *generation)
+{
+    return generation->tasks;
+}
+
+void generation_push_member(struct generation *generation, const char *name)
+{
+    lua_State *L = generation->L;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, generation->app_ref);
+    lua_getfield(L, -1, name);
+    lua_remove(L, -2);
+}

@@ -1,0 +1,458 @@
+/* task.c: the coroutine scheduler: starts, parks, resumes, cancels and ends tasks. See task.h and
+ * wait.h. The only file that calls lua_resume. One process runs one Lua thread at a time, so «the
+ * running task» is a static: code that runs on any state belongs to it. */
+#include "script/task.h"
+#include "script/generation_tasks.h"
+#include "script/wait.h"
+#include "script/vm.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/loop.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+
+enum { WAIT_KINDS_MAX = 6, LABEL_MAX = 64, LOG_ID_MAX = 65, TASK_POOL_MAX = 256 };
+
+struct task {
+    uint64_t id;
+    struct generation *generation;
+    lua_State *co;
+    int co_ref;
+    struct wait *wait; /* the ticket it is parked on */
+    bool running, cancel_wanted;
+    enum result cancel_why;
+    int64_t started_ms, deadline_ms;
+    struct loop_timer *timer; /* armed at the first park of a task with a deadline */
+    bool timer_armed;
+    struct task_cleanup cleanups; /* list head */
+    struct task_wait_time waits[WAIT_KINDS_MAX];
+    unsigned wait_kinds;
+    char label[LABEL_MAX], log_id[LOG_ID_MAX];
+    void (*on_end)(void *owner, struct task *task, const struct task_end *end);
+    void *owner;
+    struct task *next, *prev;
+};
+
+struct wait {
+    struct task *task; /* NULL once the task was cancelled */
+    const char *what;
+    int64_t since_us;
+    bool parked;
+    void (*cancel)(void *owner);
+    void *owner;
+};
+
+/* Inner coroutines yield this to their resumer, which passes it on (vm_prelude.lua). */
+static const char wait_token;
+
+static struct task *current;
+static struct task all_tasks = {.next = &all_tasks, .prev = &all_tasks};
+static struct task *pool; /* linked by next; keeps timers allocated */
+static unsigned pool_count, live_count;
+static uint64_t last_id;
+
+static void resume(struct task *task, int nargs);
+
+/* ---- life ---- */
+
+static void on_deadline(void *owner)
+{
+    struct task *task = owner;
+    task->timer_armed = false;
+    task_cancel(task, R_TIMEOUT);
+}
+
+static struct task *take_from_pool(struct loop *loop)
+{
+    struct task *task = pool;
+    struct loop_timer *timer;
+    if (task) {
+        pool = task->next;
+        pool_count--;
+        timer = task->timer;
+    } else {
+        task = mem_alloc(sizeof *task);
+        timer = loop_timer_new(loop, on_deadline, task);
+    }
+    *task = (struct task){.id = ++last_id, .timer = timer};
+    return task;
+}
+
+static void give_to_pool(struct task *task)
+{
+    if (pool_count >= TASK_POOL_MAX) {
+        loop_timer_free(task->timer);
+        free(task);
+        return;
+    }
+    task->next = pool;
+    pool = task;
+    pool_count++;
+}
+
+void task_drop_pool(void)
+{
+    while (pool) {
+        struct task *task = pool;
+        pool = task->next;
+        loop_timer_free(task->timer);
+        free(task);
+    }
+    pool_count = 0;
+}
+
+static void copy_text(char *out, size_t size, const char *text, size_t len)
+{
+    if (len >= size)
+        len = size - 1;
+    memcpy(out, text, len);
+    out[len] = '\0';
+}
+
+static void link_task(struct task *task)
+{
+    task->prev = all_tasks.prev;
+    task->next = &all_tasks;
+    all_tasks.prev->next = task;
+    all_tasks.prev = task;
+    live_count++;
+}
+
+static void unlink_task(struct task *task)
+{
+    task->prev->next = task->next;
+    task->next->prev = task->prev;
+    live_count--;
+}
+
+struct task *task_spawn(struct generation *generation, lua_State *from, int nargs,
+                        const struct task_spec *spec)
+{
+    struct task *task = take_from_pool(generation_loop(generation));
+    task->generation = generation;
+    task->started_ms = clock_monotonic_ms();
+    task->deadline_ms = spec->deadline_ms;
+    task->on_end = spec->on_end;
+    task->owner = spec->owner;
+    task->cleanups.next = task->cleanups.prev = &task->cleanups;
+    copy_text(task->label, sizeof task->label, spec->label, strlen(spec->label));
+    if (current)
+        memcpy(task->log_id, current->log_id, sizeof task->log_id);
+    task->co = generation_take_thread(generation, &task->co_ref);
+    link_task(task);
+    generation_task_started(generation);
+
+    uint64_t id = task->id;
+    lua_xmove(from, task->co, nargs + 1);
+    resume(task, nargs);
+    return task_find_newest(id);
+}
+
+/* A spawned task is nearly always the last of the list, unless it has ended. */
+struct task *task_find_newest(uint64_t id)
+{
+    for (struct task *task = all_tasks.prev; task != &all_tasks && task->id >= id;
+         task = task->prev)
+        if (task->id == id)
+            return task;
+    return NULL;
+}
+
+static void run_cleanups(struct task *task)
+{
+    while (task->cleanups.prev != &task->cleanups) {
+        struct task_cleanup *cleanup = task->cleanups.prev;
+        task_defer_remove(cleanup);
+        cleanup->undo(cleanup->owner);
+    }
+}
+
+static void log_failure(const struct task *task, const struct task_end *end)
+{
+    if (end->rc == R_REJECTED)
+        log_error("task failed", LOG_STR("task", task->label), LOG_STR("id", task->log_id),
+                  LOG_STR("error", end->error));
+}
+
+/* `reusable`: the coroutine ran to its end, so its thread can serve another task. */
+static void end_task(struct task *task, const struct task_end *end, bool reusable)
+{
+    struct generation *generation = task->generation;
+
+    if (task->timer_armed)
+        loop_timer_stop(task->timer);
+    unlink_task(task);
+    run_cleanups(task);
+    if (task->on_end)
+        task->on_end(task->owner, task, end);
+    else
+        log_failure(task, end);
+    generation_give_thread(generation, task->co, task->co_ref, reusable);
+    give_to_pool(task);
+    generation_task_ended(generation);
+}
+
+static void end_cancelled(struct task *task)
+{
+    struct task_end end = {.rc = task->cancel_why, .co = task->co};
+    struct wait *wait = task->wait;
+
+    if (wait) {
+        task->wait = NULL;
+        wait->task = NULL;
+        if (wait->cancel)
+            wait->cancel(wait->owner);
+    }
+    end_task(task, &end, false);
+}
+
+static void end_failed(struct task *task)
+{
+    lua_State *co = task->co;
+    vm_describe_error(co); /* replaces the error value by: message, message with traceback */
+    struct task_end end = {
+        .rc = R_REJECTED, .co = co, .message = lua_tostring(co, -2), .error = lua_tostring(co, -1)};
+    end_task(task, &end, false);
+}
+
+/* ---- running ---- */
+
+static void arm_deadline(struct task *task)
+{
+    if (!task->deadline_ms || task->timer_armed)
+        return;
+    loop_timer_start(task->timer, task->deadline_ms - clock_monotonic_ms());
+    task->timer_armed = true;
+}
+
+static void resume(struct task *task, int nargs)
+{
+    struct task *outer = current;
+
+    current = task;
+    task->running = true;
+    int rc = lua_resume(task->co, nargs);
+    task->running = false;
+    current = outer;
+
+    if (rc == 0) {
+        struct task_end end = {.rc = R_OK, .co = task->co, .results = lua_gettop(task->co)};
+        end_task(task, &end, true);
+    } else if (rc != LUA_YIELD) {
+        end_failed(task);
+    } else if (!task->wait) {
+        lua_settop(task->co, 0);
+        lua_pushliteral(task->co, "coroutine.yield outside of a coroutine made by the script");
+        end_failed(task);
+    } else if (task->cancel_wanted) {
+        end_cancelled(task);
+    } else {
+        lua_settop(task->co, 0); /* the token of an inner coroutine */
+        arm_deadline(task);
+    }
+}
+
+void task_cancel(struct task *task, enum result why)
+{
+    if (task->cancel_wanted)
+        return;
+    task->cancel_wanted = true;
+    task->cancel_why = why;
+    if (!task->running && task->wait)
+        end_cancelled(task);
+}
+
+/* ---- waiting ---- */
+
+struct wait *wait_begin(lua_State *L, const char *what)
+{
+    if (!current)
+        luaL_error(L,
+                   "host.%s waits, and waiting needs a task: call it from a handler, a job, "
+                   "start() or a spawned function",
+                   what);
+    if (!lua_isyieldable(L))
+        luaL_error(L,
+                   "host.%s waits, which is not possible inside a callback of a C function "
+                   "(table.sort, string.gsub, a metamethod, an iterator): wait before or after it",
+                   what);
+    if (current->wait)
+        luaL_error(L, "host.%s: this task is waiting already", what);
+    struct wait *wait = mem_new(struct wait);
+    wait->task = current;
+    wait->what = what;
+    return wait;
+}
+
+void wait_on_cancel(struct wait *wait, void (*cancel)(void *owner), void *owner)
+{
+    wait->cancel = cancel;
+    wait->owner = owner;
+}
+
+int wait_yield(lua_State *L, struct wait *wait)
+{
+    wait->parked = true;
+    wait->since_us = clock_monotonic_ns() / 1000;
+    wait->task->wait = wait;
+    if (L == wait->task->co)
+        return lua_yield(L, 0);
+    lua_pushlightuserdata(L, (void *)&wait_token);
+    return lua_yield(L, 1);
+}
+
+void wait_push_token(lua_State *L)
+{
+    lua_pushlightuserdata(L, (void *)&wait_token);
+}
+
+lua_State *wait_lua(struct wait *wait)
+{
+    return wait->task ? wait->task->co : NULL;
+}
+
+struct task *wait_task(struct wait *wait)
+{
+    return wait->task;
+}
+
+static void count_wait(struct task *task, const struct wait *wait)
+{
+    int64_t took_us = clock_monotonic_ns() / 1000 - wait->since_us;
+    unsigned i = 0;
+    while (i < task->wait_kinds && task->waits[i].what != wait->what)
+        i++;
+    if (i == WAIT_KINDS_MAX)
+        return;
+    if (i == task->wait_kinds)
+        task->waits[task->wait_kinds++] = (struct task_wait_time){.what = wait->what};
+    task->waits[i].total_us += took_us;
+    task->waits[i].count++;
+}
+
+void wait_finish(struct wait *wait, int results)
+{
+    struct task *task = wait->task;
+    if (task) {
+        count_wait(task, wait);
+        task->wait = NULL;
+    }
+    free(wait);
+    if (task)
+        resume(task, results);
+}
+
+void wait_abandon(struct wait *wait)
+{
+    free(wait);
+}
+
+/* ---- asking ---- */
+
+struct task *task_of(lua_State *L)
+{
+    (void)L;
+    return current;
+}
+
+struct generation *generation_of(lua_State *L)
+{
+    (void)L;
+    return current ? current->generation : NULL;
+}
+
+struct generation *task_generation(const struct task *task)
+{
+    return task->generation;
+}
+
+int64_t task_deadline_ms(const struct task *task)
+{
+    return task->deadline_ms;
+}
+
+unsigned task_timeout_ms(const struct task *task, unsigned cap)
+{
+    if (!task->deadline_ms)
+        return cap;
+    int64_t left = task->deadline_ms - clock_monotonic_ms();
+    if (left < 1)
+        return 1;
+    return left < cap ? (unsigned)left : cap;
+}
+
+void task_set_log_id(struct task *task, struct slice id)
+{
+    copy_text(task->log_id, sizeof task->log_id, id.data, id.len);
+}
+
+const char *task_log_id(const struct task *task)
+{
+    return task->log_id;
+}
+
+void task_defer(struct task *task, struct task_cleanup *cleanup)
+{
+    cleanup->prev = task->cleanups.prev;
+    cleanup->next = &task->cleanups;
+    task->cleanups.prev->next = cleanup;
+    task->cleanups.prev = cleanup;
+}
+
+void task_defer_remove(struct task_cleanup *cleanup)
+{
+    if (!cleanup->next)
+        return;
+    cleanup->prev->next = cleanup->next;
+    cleanup->next->prev = cleanup->prev;
+    cleanup->next = cleanup->prev = NULL;
+}
+
+unsigned task_wait_times(const struct task *task, struct task_wait_time *out, unsigned max)
+{
+    unsigned count = task->wait_kinds < max ? task->wait_kinds : max;
+    memcpy(out, task->waits, count * sizeof *out);
+    return count;
+}
+
+void task_each(void (*visit)(void *owner, const struct task_info *info), void *owner)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    for (struct task *task = all_tasks.next; task != &all_tasks; task = task->next) {
+        struct task_info info = {.id = task->id,
+                                 .label = task->label,
+                                 .waits_for = task->wait ? task->wait->what : NULL,
+                                 .age_ms = now_ms - task->started_ms,
+                                 .generation = task->generation};
+        visit(owner, &info);
+    }
+}
+
+unsigned task_count(void)
+{
+    return live_count;
+}
+
+struct task *task_find(uint64_t id)
+{
+    for (struct task *task = all_tasks.next; task != &all_tasks; task = task->next)
+        if (task->id == id)
+            return task;
+    return NULL;
+}
+
+void task_cancel_all(const struct generation *generation, enum result why)
+{
+    struct task *task = all_tasks.next;
+    while (task != &all_tasks) {
+        bool ours = task->generation == generation && !task->cancel_wanted;
+        struct task *next = task->next;
+        if (ours) {
+            task_cancel(task, why);
+            next = all_tasks.next; /* its end may have ended others: start over */
+        }
+        task = next;
+    }
+}

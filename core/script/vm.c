@@ -1,0 +1,148 @@
+/* vm.c: see vm.h. What a module sees and may require is decided in vm_prelude.lua; this file opens
+ * the libraries, feeds the prelude and describes errors. */
+#include "script/vm.h"
+#include "script/wait.h"
+#include "base/buf.h"
+#include "base/crypto.h"
+#include "vm_prelude.lua.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <luajit.h>
+#include <stdlib.h>
+
+static const char boot_key, bundle_key; /* registry keys: their addresses */
+
+/* find_module(name) -> chunk | nil, problem. "services.sessions" is lua/services/sessions.lua of
+ * the bundle. */
+static int l_find_module(lua_State *L)
+{
+    const struct bundle *bundle = lua_touserdata(L, lua_upvalueindex(1));
+    const char *name = luaL_checkstring(L, 1);
+    struct buf path = {0};
+    struct slice source;
+
+    buf_append_slice(&path, SLICE("@lua/"));
+    for (const char *c = name; *c; c++)
+        buf_append_char(&path, *c == '.' ? '/' : *c);
+    buf_append_slice(&path, SLICE(".lua"));
+    const char *chunk_name = lua_pushstring(L, buf_cstr(&path));
+    buf_free(&path);
+
+    if (!bundle_find(bundle, slice_cstr(chunk_name + 1), &source)) {
+        lua_pushnil(L);
+        lua_pushfstring(L, "module '%s' not found: there is no %s", name, chunk_name + 1);
+        return 2;
+    }
+    if (source.len > 0 && source.data[0] == LUA_SIGNATURE[0]) {
+        lua_pushnil(L);
+        lua_pushfstring(L, "%s:1: compiled Lua is not accepted, only source text", chunk_name + 1);
+        return 2;
+    }
+    if (luaL_loadbuffer(L, source.data, source.len, chunk_name) != 0) {
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    return 1;
+}
+
+static void seed_random(lua_State *L)
+{
+    uint32_t seed;
+    crypto_random(&seed, sizeof seed);
+    lua_getglobal(L, "math");
+    lua_getfield(L, -1, "randomseed");
+    lua_pushnumber(L, seed);
+    lua_call(L, 1, 0);
+    lua_pop(L, 1);
+}
+
+/* Under lua_cpcall: `ud` is the vm_options. */
+static int build(lua_State *L)
+{
+    const struct vm_options *options = lua_touserdata(L, 1);
+
+    luaL_openlibs(L);
+    seed_random(L);
+    if (luaL_loadbuffer(L, (const char *)vm_prelude_lua, sizeof vm_prelude_lua, "=prelude") != 0)
+        return lua_error(L);
+    lua_pushlightuserdata(L, (void *)options->bundle);
+    lua_pushcclosure(L, l_find_module, 1);
+    wait_push_token(L);
+    options->open_host(L, options->open_host_owner);
+    lua_pushboolean(L, options->tooling);
+    lua_call(L, 4, 1);
+    lua_pushlightuserdata(L, (void *)&boot_key);
+    lua_insert(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+    lua_pushlightuserdata(L, (void *)&bundle_key);
+    lua_pushlightuserdata(L, (void *)options->bundle);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+lua_State *vm_new(const struct vm_options *options, struct failure *why)
+{
+    lua_State *L = luaL_newstate();
+    if (!L)
+        abort();
+    if (lua_cpcall(L, build, (void *)options) != 0) {
+        fail(why, R_REJECTED, "%s", lua_tostring(L, -1));
+        lua_close(L);
+        return NULL;
+    }
+    return L;
+}
+
+void vm_free(lua_State *L)
+{
+    lua_close(L);
+}
+
+size_t vm_memory(lua_State *L)
+{
+    return (size_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB, 0);
+}
+
+void vm_push_boot(lua_State *L)
+{
+    lua_pushlightuserdata(L, (void *)&boot_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+const struct bundle *vm_bundle(lua_State *L)
+{
+    lua_pushlightuserdata(L, (void *)&bundle_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    const struct bundle *bundle = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return bundle;
+}
+
+/* An error value may be any Lua value; a table is asked for its words without running its code. */
+static void push_message(lua_State *co)
+{
+    if (lua_type(co, -1) == LUA_TSTRING || lua_type(co, -1) == LUA_TNUMBER) {
+        lua_pushvalue(co, -1);
+        lua_tostring(co, -1);
+        return;
+    }
+    if (lua_istable(co, -1)) {
+        lua_pushliteral(co, "text");
+        lua_rawget(co, -2);
+        if (lua_type(co, -1) == LUA_TSTRING)
+            return;
+        lua_pop(co, 1);
+    }
+    lua_pushfstring(co, "(error object is a %s value)", luaL_typename(co, -1));
+}
+
+void vm_describe_error(lua_State *co)
+{
+    if (!lua_checkstack(co, 8))
+        lua_settop(co, lua_gettop(co) - 8);
+    push_message(co);
+    lua_remove(co, -2);
+    luaL_traceback(co, co, lua_tostring(co, -1), 0);
+}
