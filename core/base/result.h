@@ -2,6 +2,11 @@
  * The enum travels through C; its code (stable, snake_case) is what scripts and clients see. */
 #pragma once
 
+/* POSIX has a macro R_OK, worth 4, in these two: read them first, so that it can never come back over ours. */
+#include <fcntl.h>
+#include <unistd.h>
+#undef R_OK
+
 enum result {
     R_OK,
     R_TIMEOUT,     /* the deadline passed; whether the other side acted is unknown */
