@@ -56,6 +56,7 @@ struct shm;
 struct metrics;
 struct conf;
 struct loop;
+struct server_state;
 struct host {
     struct loop *loop;
     struct redis *redis;
@@ -66,6 +67,14 @@ struct host {
     struct metrics *metrics;
     const struct conf *conf;
     const char *role; /* "serve", "check", "test", "run", "console" */
+    unsigned worker; /* 1, 2, … in `serve`; else 0 */
+    struct server_state *state; /* base/state.h; NULL outside of `serve` */
+    /* Ask the master one control command (JSON: {"command":"reload"}, "status", …); `answered` runs exactly once,
+     * never before this returned, with JSON lines. NULL outside of `serve`. */
+    enum result (*ask_master)(void *master, struct slice request,
+                              void (*answered)(void *owner, enum result rc, struct slice lines),
+                              void *owner);
+    void *master;
 };
 
 /* Build the table `host` and leave it on the stack: one function per file, in bind.c's table. */
