@@ -2,7 +2,9 @@
  *
  *     log_warn("worker died", LOG_INT("pid", pid), LOG_STR("reason", reason));
  *
- * Messages are constant English phrases; everything variable is a field. Never put a secret in one. */
+ * Messages are constant English phrases; everything variable is a field. Never put a secret in one.
+ * Of the same warning or error, ten a second pass; beyond that it is counted for a minute and summed up in one line
+ * with `repeated`. Info and debug lines are records (the access log) and always pass. */
 #pragma once
 
 #include "base/slice.h"

@@ -1,0 +1,8 @@
+/* json_text.h: JSON strings for the core's own lines (log, settings). Scripts have host.json. */
+#pragma once
+
+#include "base/buf.h"
+
+/* Append `text` quoted and escaped. What is not UTF-8 becomes U+FFFD, so that a line is always
+ * valid JSON. */
+void json_text_append(struct buf *out, struct slice text);
