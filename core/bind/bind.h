@@ -63,6 +63,7 @@ struct host {
     struct pgsql *pgsql;
     struct pgsql *pgsql_direct; /* LISTEN, migrations, locks */
     struct fetch *fetch;
+    struct offload *offload; /* for host.crypto.scrypt */
     struct shm *shm;
     struct metrics *metrics;
     const struct conf *conf;
