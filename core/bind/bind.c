@@ -53,7 +53,8 @@ int bind_failure(lua_State *L, enum result rc, const char *service)
 
 int bind_failure_of(lua_State *L, const struct failure *why, const char *service)
 {
-    return bind_failure_text(L, why->code[0] ? why->code : result_code(why->rc), service, why->text);
+    return bind_failure_text(L, why->code[0] ? why->code : result_code(why->rc), service,
+                             why->text);
 }
 
 /* Push the option, or return false when there is none. */
@@ -129,10 +130,10 @@ static const struct {
     const char *name;
     void (*open)(lua_State *L, struct host *host);
 } modules[] = {
-    {"config", bind_config_open}, {"crypto", bind_crypto_open},   {"http", bind_http_open},
-    {"json", bind_json_open},     {"log", bind_log_open},         {"metrics", bind_metrics_open},
-    {"pg", bind_pg_open},         {"redis", bind_redis_open},     {"script", bind_script_open},
-    {"shared", bind_shared_open}, {"task", bind_task_open},       {"time", bind_time_open},
+    {"config", bind_config_open}, {"crypto", bind_crypto_open}, {"http", bind_http_open},
+    {"json", bind_json_open},     {"log", bind_log_open},       {"metrics", bind_metrics_open},
+    {"pg", bind_pg_open},         {"redis", bind_redis_open},   {"script", bind_script_open},
+    {"shared", bind_shared_open}, {"task", bind_task_open},     {"time", bind_time_open},
     {"timer", bind_timer_open},
 };
 

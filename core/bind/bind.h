@@ -1,6 +1,6 @@
-/* bind.h: what all bindings share. A binding translates between one driver and one Lua module; it checks
- * arguments (wrong types raise: a bug of the script), calls, and pushes results (a failing world
- * returns nil, failure). Policy and words live in Lua. */
+/* bind.h: what all bindings share. A binding translates between one driver and one Lua module; it
+ * checks arguments (wrong types raise: a bug of the script), calls, and pushes results (a failing
+ * world returns nil, failure). Policy and words live in Lua. */
 #pragma once
 
 #include "base/buf.h"
@@ -30,21 +30,23 @@ static inline void bind_push_slice(lua_State *L, struct slice s)
     lua_pushlstring(L, s.data ? s.data : "", s.len);
 }
 
-/* A field of the options table at `index` (which may be absent): the default when nil, raises on a wrong
- * type, naming the option. Numbers must be ≥ 0. */
+/* A field of the options table at `index` (which may be absent): the default when nil, raises on a
+ * wrong type, naming the option. Numbers must be ≥ 0. */
 double bind_opt_number(lua_State *L, int index, const char *field, double fallback);
 bool bind_opt_bool(lua_State *L, int index, const char *field, bool fallback);
 /* Gives NULL data when absent. The string stays on the table, which keeps it alive. */
 struct slice bind_opt_slice(lua_State *L, int index, const char *field);
 
-/* A table with the C functions of `functions`, each with `upvalue` (light userdata) as upvalue 1. Pushes it. */
+/* A table with the C functions of `functions`, each with `upvalue` (light userdata) as upvalue 1.
+ * Pushes it. */
 void bind_module(lua_State *L, const luaL_Reg *functions, void *upvalue);
 
-/* Push a host value onto Lua as null: the light userdata that host.json.null and host.pg.null are. */
+/* Push a host value onto Lua as null: the light userdata that host.json.null and host.pg.null are.
+ */
 void bind_push_null(lua_State *L);
 
-/* JSON for other bindings (host.json, pg's json columns). Encoding raises on what JSON cannot say; decoding
- * pushes the value and returns true, or pushes nothing and fills `why`. */
+/* JSON for other bindings (host.json, pg's json columns). Encoding raises on what JSON cannot say;
+ * decoding pushes the value and returns true, or pushes nothing and fills `why`. */
 void bind_json_encode(lua_State *L, int index, struct buf *out);
 bool bind_json_decode(lua_State *L, struct slice text, struct failure *why);
 
@@ -67,11 +69,11 @@ struct host {
     struct shm *shm;
     struct metrics *metrics;
     const struct conf *conf;
-    const char *role; /* "serve", "check", "test", "run", "console" */
-    unsigned worker; /* 1, 2, … in `serve`; else 0 */
+    const char *role;           /* "serve", "check", "test", "run", "console" */
+    unsigned worker;            /* 1, 2, … in `serve`; else 0 */
     struct server_state *state; /* base/state.h; NULL outside of `serve` */
-    /* Ask the master one control command (JSON: {"command":"reload"}, "status", …); `answered` runs exactly once,
-     * never before this returned, with JSON lines. NULL outside of `serve`. */
+    /* Ask the master one control command (JSON: {"command":"reload"}, "status", …); `answered` runs
+     * exactly once, never before this returned, with JSON lines. NULL outside of `serve`. */
     enum result (*ask_master)(void *master, struct slice request,
                               void (*answered)(void *owner, enum result rc, struct slice lines),
                               void *owner);

@@ -2,6 +2,7 @@
  * wait.h. The only file that calls lua_resume. One process runs one Lua thread at a time, so «the
  * running task» is a static: code that runs on any state belongs to it. */
 #include "script/task.h"
+#include "script/generation.h"
 #include "script/generation_tasks.h"
 #include "script/wait.h"
 #include "script/vm.h"
@@ -138,7 +139,9 @@ struct task *task_spawn(struct generation *generation, lua_State *from, int narg
     task->owner = spec->owner;
     task->cleanups.next = task->cleanups.prev = &task->cleanups;
     copy_text(task->label, sizeof task->label, spec->label, strlen(spec->label));
-    if (current)
+    if (spec->log_id.data)
+        copy_text(task->log_id, sizeof task->log_id, spec->log_id.data, spec->log_id.len);
+    else if (current)
         memcpy(task->log_id, current->log_id, sizeof task->log_id);
     task->co = generation_take_thread(generation, &task->co_ref);
     link_task(task);
@@ -169,7 +172,7 @@ static void run_cleanups(struct task *task)
     }
 }
 
-static void log_failure(const struct task *task, const struct task_end *end)
+void task_report(const struct task *task, const struct task_end *end)
 {
     if (end->rc == R_REJECTED)
         log_error("task failed", LOG_STR("task", task->label), LOG_STR("id", task->log_id),
@@ -188,7 +191,7 @@ static void end_task(struct task *task, const struct task_end *end, bool reusabl
     if (task->on_end)
         task->on_end(task->owner, task, end);
     else
-        log_failure(task, end);
+        task_report(task, end);
     generation_give_thread(generation, task->co, task->co_ref, reusable);
     give_to_pool(task);
     generation_task_ended(generation);
@@ -368,6 +371,11 @@ struct generation *task_generation(const struct task *task)
     return task->generation;
 }
 
+const char *task_label(const struct task *task)
+{
+    return task->label;
+}
+
 int64_t task_deadline_ms(const struct task *task)
 {
     return task->deadline_ms;
@@ -381,11 +389,6 @@ unsigned task_timeout_ms(const struct task *task, unsigned cap)
     if (left < 1)
         return 1;
     return left < cap ? (unsigned)left : cap;
-}
-
-void task_set_log_id(struct task *task, struct slice id)
-{
-    copy_text(task->log_id, sizeof task->log_id, id.data, id.len);
 }
 
 const char *task_log_id(const struct task *task)

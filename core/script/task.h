@@ -28,6 +28,7 @@ struct task_end {
 struct task_spec {
     const char *label;   /* what `fura ps` shows: a route or job name; at most 63 bytes are kept */
     int64_t deadline_ms; /* monotonic; 0 = none */
+    struct slice log_id; /* for its log lines; data NULL: that of the spawning task */
     void (*on_end)(void *owner, struct task *task,
                    const struct task_end *end); /* may be NULL: errors are logged */
     void *owner;
@@ -44,6 +45,11 @@ struct task *task_spawn(struct generation *generation, lua_State *from, int narg
  * task too: it ends at its next wait. */
 void task_cancel(struct task *task, enum result why);
 
+/* What happens to an end nobody handles: a raise is logged with its stack. For on_end functions
+ * that add to it. */
+void task_report(const struct task *task, const struct task_end *end);
+const char *task_label(const struct task *task);
+
 /* The task that runs the code on `L` (also inside its inner coroutines); NULL outside of tasks. */
 struct task *task_of(lua_State *L);
 struct generation *task_generation(const struct task *task);
@@ -51,9 +57,7 @@ int64_t task_deadline_ms(const struct task *task); /* 0 = none */
 /* Milliseconds until the deadline, at most `cap`; at least 1, so that a driver still reports the
  * timeout. */
 unsigned task_timeout_ms(const struct task *task, unsigned cap);
-/* The id this task's log lines carry (a request id): set once at its start, inherited by tasks it
- * spawns. Never NULL. */
-void task_set_log_id(struct task *task, struct slice id);
+/* The id this task's log lines carry (a request id). Never NULL. */
 const char *task_log_id(const struct task *task);
 
 /* Run `undo(owner)` when the task ends in any way, newest first, unless removed before. The node

@@ -26,7 +26,8 @@ static int l_find_module(lua_State *L)
     for (const char *c = name; *c; c++)
         buf_append_char(&path, *c == '.' ? '/' : *c);
     buf_append_slice(&path, SLICE(".lua"));
-    const char *chunk_name = lua_pushstring(L, buf_cstr(&path));
+    lua_pushlstring(L, path.data, path.len);
+    const char *chunk_name = lua_tostring(L, -1);
     buf_free(&path);
 
     if (!bundle_find(bundle, slice_cstr(chunk_name + 1), &source)) {

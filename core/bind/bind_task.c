@@ -1,0 +1,446 @@
+/* bind_task.c: host.task: sleeping, spawning and joining, permits. What can be said in Lua is in
+ * bind_task.lua. */
+#include "bind/bind.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/loop.h"
+#include "script/generation.h"
+#include "script/task.h"
+#include "script/wait.h"
+#include "bind_task.lua.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char handle_meta[] = "fura.task", semaphore_meta[] = "fura.semaphore",
+                  permit_meta[] = "fura.permit";
+
+/* ---- sleep ---- */
+
+struct sleeper {
+    struct wait *wait;
+    struct loop_timer *timer;
+};
+
+static void on_slept(void *owner)
+{
+    struct sleeper *sleeper = owner;
+    struct wait *wait = sleeper->wait;
+    loop_timer_free(sleeper->timer);
+    free(sleeper);
+    wait_finish(wait, 0);
+}
+
+static int l_sleep(lua_State *L)
+{
+    double ms = luaL_checknumber(L, 1);
+    luaL_argcheck(L, ms >= 0 && ms < 1e12, 1, "milliseconds to sleep");
+    struct wait *wait = wait_begin(L, "task.sleep");
+    struct sleeper *sleeper = mem_new(struct sleeper);
+    sleeper->wait = wait;
+    sleeper->timer = loop_timer_new(generation_loop(generation_of(L)), on_slept, sleeper);
+    loop_timer_start(sleeper->timer, (int64_t)ms);
+    wait_on_cancel(wait, on_slept, sleeper);
+    return wait_yield(L, wait);
+}
+
+/* ---- spawn and join ---- */
+
+/* One task waiting for another's end. */
+struct join {
+    struct wait *wait;
+    struct handle *handle;
+    int handle_ref; /* keeps the handle while somebody waits for it */
+    struct loop_later later;
+    struct join *next;
+};
+
+/* A userdata. Its environment table holds the results once ended. */
+struct handle {
+    struct generation *generation;
+    struct task *task; /* NULL once ended */
+    bool ended;
+    enum result rc;
+    int result_count;
+    int self_ref; /* keeps the handle while the task runs */
+    struct join *joins;
+    struct task_cleanup with_parent;
+};
+
+static struct handle *check_handle(lua_State *L)
+{
+    return luaL_checkudata(L, 1, handle_meta);
+}
+
+/* Push what join() returns; the handle is at `index`. */
+static int push_results(lua_State *L, const struct handle *handle, int index)
+{
+    if (handle->rc != R_OK && handle->rc != R_REJECTED)
+        return bind_failure(L, handle->rc, "task");
+    luaL_checkstack(L, handle->result_count + 4, "too many results");
+    lua_getfenv(L, index);
+    int results = lua_gettop(L);
+    if (handle->rc == R_REJECTED) {
+        lua_rawgeti(L, results, 1);
+        return bind_failure_text(L, "script_error", "task", lua_tostring(L, -1));
+    }
+    for (int i = 1; i <= handle->result_count; i++)
+        lua_rawgeti(L, results, i);
+    lua_remove(L, results);
+    return handle->result_count;
+}
+
+static void unlink_join(struct join *join)
+{
+    struct join **at = &join->handle->joins;
+    while (*at && *at != join)
+        at = &(*at)->next;
+    if (*at)
+        *at = join->next;
+}
+
+static void free_join(struct join *join)
+{
+    loop_later_cancel(&join->later);
+    luaL_unref(generation_lua(join->handle->generation), LUA_REGISTRYINDEX, join->handle_ref);
+    free(join);
+}
+
+static void on_joined(void *owner)
+{
+    struct join *join = owner;
+    struct wait *wait = join->wait;
+    lua_State *L = wait_lua(wait);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, join->handle_ref);
+    int handle_index = lua_gettop(L);
+    int n = push_results(L, join->handle, handle_index);
+    lua_remove(L, handle_index);
+    free_join(join);
+    wait_finish(wait, n);
+}
+
+static void on_join_cancelled(void *owner)
+{
+    struct join *join = owner;
+    struct wait *wait = join->wait;
+    unlink_join(join);
+    free_join(join);
+    wait_finish(wait, 0);
+}
+
+static void keep_results(struct handle *handle, const struct task_end *end)
+{
+    lua_State *co = end->co;
+    lua_rawgeti(co, LUA_REGISTRYINDEX, handle->self_ref);
+    lua_newtable(co);
+    int table = lua_gettop(co);
+    if (end->rc == R_REJECTED) {
+        lua_pushstring(co, end->message);
+        lua_rawseti(co, table, 1);
+    } else if (end->rc == R_OK) {
+        handle->result_count = end->results;
+        for (int i = 1; i <= end->results; i++) {
+            lua_pushvalue(co, i);
+            lua_rawseti(co, table, i);
+        }
+    }
+    lua_setfenv(co, -2);
+    lua_pop(co, 1);
+}
+
+static void on_task_end(void *owner, struct task *task, const struct task_end *end)
+{
+    struct handle *handle = owner;
+    lua_State *L = generation_lua(handle->generation);
+
+    task_report(task, end);
+    handle->ended = true;
+    handle->task = NULL;
+    handle->rc = end->rc;
+    keep_results(handle, end);
+    task_defer_remove(&handle->with_parent);
+    while (handle->joins) {
+        struct join *join = handle->joins;
+        handle->joins = join->next;
+        loop_later(generation_loop(handle->generation), &join->later, on_joined, join);
+    }
+    luaL_unref(L, LUA_REGISTRYINDEX, handle->self_ref);
+}
+
+static void on_parent_end(void *owner)
+{
+    struct handle *handle = owner;
+    if (handle->task)
+        task_cancel(handle->task, R_CANCELLED);
+}
+
+static int64_t child_deadline_ms(lua_State *L, const struct task *parent, bool detached)
+{
+    double own_ms = bind_opt_number(L, 1, "deadline_ms", 0);
+    int64_t deadline_ms = detached ? 0 : task_deadline_ms(parent);
+    int64_t own = own_ms > 0 ? clock_monotonic_ms() + (int64_t)own_ms : 0;
+    return own && (!deadline_ms || own < deadline_ms) ? own : deadline_ms;
+}
+
+/* spawn_with(options, fn, ...) */
+static int l_spawn_with(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    struct task *parent = task_of(L);
+    if (!parent)
+        return luaL_error(L, "host.task.spawn needs a running task");
+    bool detached = bind_opt_bool(L, 1, "detached", true);
+    struct slice label = bind_opt_slice(L, 1, "label");
+    int nargs = lua_gettop(L) - 2;
+
+    struct handle *handle = lua_newuserdata(L, sizeof *handle);
+    *handle = (struct handle){.generation = task_generation(parent)};
+    luaL_getmetatable(L, handle_meta);
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    handle->self_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_insert(L, 2); /* options, handle, fn, ... */
+
+    struct task_spec spec = {.label = label.data ? label.data : task_label(parent),
+                             .deadline_ms = child_deadline_ms(L, parent, detached),
+                             .on_end = on_task_end,
+                             .owner = handle};
+    struct task *task = task_spawn(handle->generation, L, nargs, &spec);
+    if (!handle->ended) {
+        handle->task = task;
+        if (!detached) {
+            handle->with_parent = (struct task_cleanup){.undo = on_parent_end, .owner = handle};
+            task_defer(parent, &handle->with_parent);
+        }
+    }
+    lua_settop(L, 2);
+    return 1;
+}
+
+static int l_join(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    if (handle->ended)
+        return push_results(L, handle, 1);
+
+    struct wait *wait = wait_begin(L, "task.join");
+    struct join *join = mem_new(struct join);
+    join->wait = wait;
+    join->handle = handle;
+    lua_pushvalue(L, 1);
+    join->handle_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    join->next = handle->joins;
+    handle->joins = join;
+    wait_on_cancel(wait, on_join_cancelled, join);
+    return wait_yield(L, wait);
+}
+
+static int l_cancel(lua_State *L)
+{
+    struct handle *handle = check_handle(L);
+    if (handle->task)
+        task_cancel(handle->task, R_CANCELLED);
+    return 0;
+}
+
+static int l_ended(lua_State *L)
+{
+    lua_pushboolean(L, check_handle(L)->ended);
+    return 1;
+}
+
+static int l_remaining_ms(lua_State *L)
+{
+    struct task *task = task_of(L);
+    if (!task || !task_deadline_ms(task))
+        return 0;
+    lua_pushnumber(L, task_timeout_ms(task, UINT32_MAX));
+    return 1;
+}
+
+/* ---- semaphore ---- */
+
+struct semaphore {
+    unsigned permits;
+    struct waiter *first, **last; /* first come, first served */
+    struct loop *loop;
+    struct loop_later later;
+};
+
+/* A userdata whose environment keeps the semaphore. */
+struct permit {
+    struct semaphore *semaphore; /* NULL once given back */
+    struct task_cleanup cleanup;
+};
+
+struct waiter {
+    struct wait *wait;
+    struct semaphore *semaphore;
+    lua_State *L; /* the generation's main state */
+    int semaphore_ref;
+    struct waiter *next;
+};
+
+static void on_permits(void *owner);
+
+static void give_back(void *owner)
+{
+    struct permit *permit = owner;
+    struct semaphore *semaphore = permit->semaphore;
+    if (!semaphore)
+        return;
+    permit->semaphore = NULL;
+    task_defer_remove(&permit->cleanup);
+    semaphore->permits++;
+    if (semaphore->first)
+        loop_later(semaphore->loop, &semaphore->later, on_permits, semaphore);
+}
+
+/* Push a permit held by `task`; the semaphore is at `index`. */
+static void push_permit(lua_State *L, struct task *task, int index)
+{
+    struct semaphore *semaphore = lua_touserdata(L, index);
+    struct permit *permit = lua_newuserdata(L, sizeof *permit);
+    *permit = (struct permit){.semaphore = semaphore};
+    permit->cleanup.undo = give_back;
+    permit->cleanup.owner = permit;
+    luaL_getmetatable(L, permit_meta);
+    lua_setmetatable(L, -2);
+    lua_createtable(L, 1, 0);
+    lua_pushvalue(L, index);
+    lua_rawseti(L, -2, 1);
+    lua_setfenv(L, -2);
+    task_defer(task, &permit->cleanup);
+    semaphore->permits--;
+}
+
+static void free_waiter(struct waiter *waiter)
+{
+    struct semaphore *semaphore = waiter->semaphore;
+    struct waiter **at = &semaphore->first;
+    while (*at != waiter)
+        at = &(*at)->next;
+    *at = waiter->next;
+    if (!waiter->next)
+        semaphore->last = at;
+    free(waiter);
+}
+
+static void on_permits(void *owner)
+{
+    struct semaphore *semaphore = owner;
+    struct waiter *waiter = semaphore->first;
+    if (!waiter || semaphore->permits == 0)
+        return;
+
+    struct wait *wait = waiter->wait;
+    lua_State *L = wait_lua(wait);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, waiter->semaphore_ref);
+    luaL_unref(L, LUA_REGISTRYINDEX, waiter->semaphore_ref);
+    free_waiter(waiter);
+    push_permit(L, wait_task(wait), lua_gettop(L));
+    lua_remove(L, -2);
+    if (semaphore->first && semaphore->permits > 0)
+        loop_later(semaphore->loop, &semaphore->later, on_permits, semaphore);
+    wait_finish(wait, 1);
+}
+
+static void on_acquire_cancelled(void *owner)
+{
+    struct waiter *waiter = owner;
+    struct wait *wait = waiter->wait;
+    luaL_unref(waiter->L, LUA_REGISTRYINDEX, waiter->semaphore_ref);
+    free_waiter(waiter);
+    wait_finish(wait, 0);
+}
+
+static int l_semaphore(lua_State *L)
+{
+    double permits = luaL_checknumber(L, 1);
+    luaL_argcheck(L, permits >= 1 && permits <= 1e6, 1, "at least one permit");
+    struct host *host = lua_touserdata(L, lua_upvalueindex(1));
+    struct semaphore *semaphore = lua_newuserdata(L, sizeof *semaphore);
+    *semaphore = (struct semaphore){.permits = (unsigned)permits, .loop = host->loop};
+    semaphore->last = &semaphore->first;
+    luaL_getmetatable(L, semaphore_meta);
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
+static int l_acquire(lua_State *L)
+{
+    struct semaphore *semaphore = luaL_checkudata(L, 1, semaphore_meta);
+    struct wait *wait = wait_begin(L, "task.semaphore");
+    if (semaphore->permits > 0 && !semaphore->first) {
+        wait_abandon(wait);
+        push_permit(L, task_of(L), 1);
+        return 1;
+    }
+    struct waiter *waiter = mem_new(struct waiter);
+    waiter->wait = wait;
+    waiter->semaphore = semaphore;
+    waiter->L = generation_lua(generation_of(L));
+    lua_pushvalue(L, 1);
+    waiter->semaphore_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    *semaphore->last = waiter;
+    semaphore->last = &waiter->next;
+    wait_on_cancel(wait, on_acquire_cancelled, waiter);
+    return wait_yield(L, wait);
+}
+
+static int l_release(lua_State *L)
+{
+    give_back(luaL_checkudata(L, 1, permit_meta));
+    return 0;
+}
+
+static int l_semaphore_gc(lua_State *L)
+{
+    struct semaphore *semaphore = lua_touserdata(L, 1);
+    loop_later_cancel(&semaphore->later);
+    return 0;
+}
+
+/* ---- opening ---- */
+
+static void make_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc)
+{
+    luaL_newmetatable(L, name);
+    lua_newtable(L);
+    for (; methods->name; methods++) {
+        lua_pushcfunction(L, methods->func);
+        lua_setfield(L, -2, methods->name);
+    }
+    lua_setfield(L, -2, "__index");
+    if (gc) {
+        lua_pushcfunction(L, gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_pop(L, 1);
+}
+
+static const luaL_Reg functions[] = {
+    {"sleep", l_sleep},
+    {"spawn_with", l_spawn_with},
+    {"remaining_ms", l_remaining_ms},
+    {"semaphore", l_semaphore},
+    {NULL, NULL},
+};
+static const luaL_Reg handle_methods[] = {
+    {"join", l_join}, {"cancel", l_cancel}, {"ended", l_ended}, {NULL, NULL}};
+static const luaL_Reg semaphore_methods[] = {{"acquire", l_acquire}, {NULL, NULL}};
+static const luaL_Reg permit_methods[] = {{"release", l_release}, {NULL, NULL}};
+
+void bind_task_open(lua_State *L, struct host *host)
+{
+    make_class(L, handle_meta, handle_methods, NULL);
+    make_class(L, semaphore_meta, semaphore_methods, l_semaphore_gc);
+    make_class(L, permit_meta, permit_methods, l_release);
+    bind_module(L, functions, host);
+    if (luaL_loadbuffer(L, (const char *)bind_task_lua, sizeof bind_task_lua, "=host.task") != 0)
+        lua_error(L);
+    lua_pushvalue(L, -2);
+    luaL_getmetatable(L, semaphore_meta);
+    lua_call(L, 2, 0);
+}

@@ -1,0 +1,29 @@
+/* dispatch.h: where HTTP meets Lua. Each request becomes a task of the live generation that runs
+ * dispatch(request, route_index) of lua/init.lua and answers with what that returns. */
+#pragma once
+
+#include "base/result.h"
+#include "net/http.h"
+
+struct conf;
+struct dispatch;
+struct generation;
+struct loop;
+struct metrics;
+
+struct dispatch *dispatch_new(struct loop *loop, const struct conf *conf, struct metrics *metrics);
+void dispatch_free(struct dispatch *dispatch); /* after the server and all generations are gone */
+
+/* Compile the generation's route table; R_REJECTED names the duplicate or malformed route. Call it
+ * once, before the generation is accepted. */
+enum result dispatch_prepare(struct dispatch *dispatch, struct generation *generation,
+                             struct failure *why);
+/* New requests go to this prepared generation. NULL: answer 503 until there is one. */
+void dispatch_set_live(struct dispatch *dispatch, struct generation *generation);
+
+struct http_callbacks dispatch_callbacks(struct dispatch *dispatch);
+
+/* For `fura routes`: one visit a route, in the order of the table. */
+void dispatch_each_route(struct generation *generation,
+                         void (*visit)(void *owner, const char *method, const char *pattern),
+                         void *owner);

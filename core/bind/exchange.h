@@ -1,0 +1,47 @@
+/* exchange.h: one request while Lua works on it; shared by dispatch.c and bind_request.c only. */
+#pragma once
+
+#include "net/http.h"
+#include "net/router.h"
+#include "script/task.h"
+
+#include <lua.h>
+#include <stdbool.h>
+
+struct dispatch;
+struct route;
+
+enum { DRIVER_ID_MAX = 24, EXCHANGE_WAITS_MAX = 6 };
+
+struct exchange {
+    struct dispatch *dispatch;
+    struct http_request *request;
+    struct generation *generation; /* held */
+    struct route *route;           /* NULL: no such path, or method not allowed */
+    struct router_match match;
+    char allow[128]; /* methods of the path when this one is not among them */
+    struct task *task;
+    struct exchange **box; /* the script's handle; cleared when the task ends */
+    bool started, done, streaming, has_context;
+    char driver_id[DRIVER_ID_MAX]; /* who it was, for the access log; set by the script */
+    struct task_wait_time waits[EXCHANGE_WAITS_MAX];
+    unsigned wait_count;
+    struct exchange *next; /* free list */
+};
+
+/* The request as a script sees it (lua/meta/request.lua). Pushes a userdata. */
+void request_push(lua_State *L, struct exchange *exchange);
+/* Push begin(request, response) and write(request, piece) for dispatch.lua. */
+void request_push_stream_functions(lua_State *L);
+/* Once per VM. */
+void request_open(lua_State *L);
+
+/* Read the answer out of the table at `index`; headers live on the Lua stack and in `storage` until
+ * the caller pops. Raises with what is wrong with the table. */
+enum { ANSWER_HEADERS_MAX = 64 };
+struct answer_storage {
+    struct http_header headers[ANSWER_HEADERS_MAX];
+};
+void request_read_answer(lua_State *L, int index, struct http_answer *answer,
+                         struct answer_storage *storage);
+const char *route_pattern(const struct route *route);
