@@ -1,0 +1,109 @@
+'use strict';
+// Everything a black-box test needs, started in one call: PostgreSQL, Redis, the simulators and the server on top.
+const { Postgres } = require('./postgres.js');
+const { Redis } = require('./redis.js');
+const { Fura, SETTINGS } = require('./fura.js');
+const { Client, until } = require('./client.js');
+const { initData } = require('./initdata.js');
+const simulators = require('../simulators/run.js');
+
+class Product {
+  /** options: {env, conf, serve: false to only prepare, simulators: options of run.js, ready: false not to wait}. */
+  static async start({ env = {}, conf, serve = true, ready = true, simulators: given = {} } = {}) {
+    const product = new Product();
+    try {
+      await product.startServices(given);
+      await product.prepare({ env, conf });
+      if (serve) {
+        await product.fura.serve({ ready });
+        await product.connectWebhooks();
+      }
+    } catch (error) {
+      await product.stop().catch(() => {});
+      throw error;
+    }
+    return product;
+  }
+
+  async startServices(given) {
+    const settled = await Promise.allSettled([
+      Postgres.start(), Redis.start(), simulators.start({ clock: 'frozen', ...given }, SETTINGS),
+    ]);
+    [this.postgres, this.redis, this.simulators] = settled.map((one) => one.value);
+    const failed = settled.find((one) => one.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  async prepare({ env, conf }) {
+    this.fura = new Fura({ conf, env: { ...this.serviceEnv(), ...env } });
+    await this.fura.migrate();
+  }
+
+  serviceEnv() {
+    const { cargotech, telegram, yookassa } = this.simulators.urls;
+    return {
+      DATABASE_URL: this.postgres.url, REDIS_URL: this.redis.url,
+      CARGOTECH_API_URL: cargotech, TELEGRAM_API_URL: telegram, YOOKASSA_API_URL: yookassa,
+    };
+  }
+
+  get client() {
+    return this.fura.client;
+  }
+
+  /** The control API of a simulator: product.control('cargotech').get('log') */
+  control(name) {
+    const client = new Client(this.simulators[name].url);
+    return {
+      get: async (what) => (await client.get(`/__control/${what}`)).json,
+      post: async (what, body = {}) => {
+        const { status, json } = await client.post(`/__control/${what}`, body);
+        if (status !== 200) throw new Error(`${name} ${what}: ${json.error}`);
+        return json;
+      },
+    };
+  }
+
+  /** How often a simulator was asked: counts('cargotech')['GET /v2/cargos/views'] */
+  counts(name) {
+    return { ...this.simulators[name].counts };
+  }
+
+  initData(driver, options = {}) {
+    return initData(driver, { token: SETTINGS.TELEGRAM_BOT_TOKEN, ...options });
+  }
+
+  /** Log a driver in; gives a client that speaks with the session's token. */
+  async login(driver = { id: 501 }) {
+    const answer = await this.client.post('/api/v1/auth/telegram', { init_data: this.initData(driver) });
+    if (answer.status !== 200) throw new Error(`login: ${answer.status} ${answer.text}`);
+    return Object.assign(this.client.as(answer.json.session_token), { token: answer.json.session_token });
+  }
+
+  /** Where the simulators send their updates and notifications. */
+  async connectWebhooks() {
+    await this.control('yookassa').post('notifications', { url: `${this.client.url}/webhooks/yookassa` });
+    const hook = { url: `${this.client.url}/webhooks/telegram`, secret_token: SETTINGS.TELEGRAM_WEBHOOK_SECRET };
+    await new Client(this.simulators.urls.telegram).post(`/bot${SETTINGS.TELEGRAM_BOT_TOKEN}/setWebhook`, hook);
+  }
+
+  /** Buy access the way a driver does, and wait until it is there. */
+  async buyAccess(driver, tariff = '1_month') {
+    const { json } = await driver.post('/api/v1/payments', { tariff });
+    const id = new URL(json.confirmation_url).pathname.split('/').pop();
+    await this.control('yookassa').post('pay', { id });
+    const active = async () => (await driver.get('/api/v1/subscription')).json?.active;
+    await until(active, { what: 'access after the payment' });
+    return json;
+  }
+
+  /** All of it, whatever fails; the first failure is reported. */
+  async stop() {
+    const parts = [this.fura, this.simulators && { stop: () => this.simulators.close() }, this.redis, this.postgres];
+    const failures = [];
+    for (const part of parts.filter(Boolean)) await part.stop().catch((error) => failures.push(error));
+    if (failures.length) throw failures[0];
+  }
+}
+
+module.exports = { Product };
