@@ -1,0 +1,139 @@
+--- Loads lua/rules/*.lua: what product people edit. A rule file is data and pure functions over a small frozen
+--- vocabulary (docs: README of lua/rules); it cannot require, wait or see the host.
+---
+---   local rules = require "kit.rules"
+---   rules.card.price("…")              the rule's own table
+---   rules.call("card", "format", raw)  guarded: an error in the rule is counted, logged and given back as a failure
+local host = host
+local clock_text = require "kit.clock_text"
+local decimal = require "kit.decimal"
+local failure = require "kit.failure"
+local text = require "kit.text"
+
+local FOLDER = "lua/rules"
+
+local function frozen(content, what)
+  return setmetatable({}, {
+    __index = function(_, key)
+      local value = content[key]
+      if value == nil then
+        error(("%s has no '%s'; see lua/rules/README.md for what a rule may use"):format(what, tostring(key)), 2)
+      end
+      return value
+    end,
+    __newindex = function(_, key)
+      error(("'%s' cannot be assigned here: write local %s"):format(tostring(key), tostring(key)), 2)
+    end,
+    __metatable = false,
+  })
+end
+
+local function vocabulary()
+  local strings = {}
+  for key, value in pairs(string) do strings[key] = value end
+  strings.dump = nil
+  return frozen({
+    string = frozen(strings, "string"), table = frozen(table, "table"), math = frozen(math, "math"),
+    ipairs = ipairs, pairs = pairs, next = next, type = type, select = select, unpack = unpack,
+    tostring = tostring, tonumber = tonumber, error = error, assert = assert,
+    text = frozen(text, "text"), decimal = frozen(decimal, "decimal"), clock_text = frozen(clock_text, "clock_text"),
+    rub = function(roubles) return math.floor(roubles * 100 + 0.5) end,
+  }, "a rule")
+end
+
+local function equal(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
+  for key, value in pairs(a) do
+    if not equal(value, b[key]) then return false end
+  end
+  for key in pairs(b) do
+    if a[key] == nil then return false end
+  end
+  return true
+end
+
+local function shown(value)
+  return type(value) == "table" and host.json.encode(value, { sorted = true }) or tostring(value)
+end
+
+-- One example is { "function", { arguments }, expected }.
+local function run_example(rule, example)
+  local name, arguments, expected = example[1], example[2], example[3]
+  if type(rule[name]) ~= "function" then return ("there is no function '%s'"):format(tostring(name)) end
+  local ok, got = pcall(rule[name], unpack(arguments, 1, example.n or #arguments))
+  if not ok then return tostring(got) end
+  if not equal(got, expected) then
+    return ("%s: expected %s, got %s"):format(name, shown(expected), shown(got))
+  end
+end
+
+local function self_test(path, rule)
+  for index, example in ipairs(rule.examples or {}) do
+    local problem = run_example(rule, example)
+    if problem then error(("%s: example %d: %s"):format(path, index, problem), 0) end
+  end
+end
+
+local about = {} -- name → {path, hash, examples}
+
+local function load_rule(path, environment)
+  local source = host.script.read(path)
+  local chunk, problem = host.script.compile(source, path, environment)
+  if not chunk then error(problem, 0) end
+  local ok, rule = pcall(chunk)
+  if not ok then error(rule, 0) end
+  if type(rule) ~= "table" then error(path .. ": a rule must end with return { … }", 0) end
+  self_test(path, rule)
+  return rule, {
+    path = path,
+    hash = host.crypto.hex(host.crypto.sha256(source)):sub(1, 16),
+    examples = #(rule.examples or {}),
+  }
+end
+
+local loaded = {}
+do
+  local problems = {}
+  local environment = vocabulary()
+  for _, path in ipairs(host.script.list(FOLDER)) do
+    local name = path:match "/([%w_]+)%.lua$"
+    if name then
+      local ok, rule, facts = pcall(load_rule, path, environment)
+      if ok then
+        loaded[name], about[name] = rule, facts
+      else
+        problems[#problems + 1] = tostring(rule)
+      end
+    end
+  end
+  if #problems > 0 then error(table.concat(problems, "\n"), 0) end
+end
+
+local rules = {}
+
+--- The first 16 hex digits of the SHA-256 of a rule's source: part of the keys of what it produced.
+function rules.hash(name)
+  return about[name].hash
+end
+
+--- name → {path, hash, examples}, for `fura rules` and the panel.
+function rules.about()
+  return about
+end
+
+--- Call a function of a rule so that its mistake stays its own.
+--- @return any? result
+--- @return table? failure  code "rule_failed"
+function rules.call(name, function_name, ...)
+  local ok, result, extra = pcall(loaded[name][function_name], ...)
+  if ok then return result, extra end
+  host.metrics.count("rule_errors_total", { rule = name })
+  host.log.error("rule failed", { rule = name, ["function"] = function_name, error = tostring(result) })
+  return nil, failure("rule_failed", { service = "rules", text = tostring(result) })
+end
+
+return setmetatable(rules, {
+  __index = function(_, name)
+    return loaded[name] or error(("there is no lua/rules/%s.lua"):format(tostring(name)), 2)
+  end,
+})

@@ -1,0 +1,246 @@
+-- Every sentence of the app: { Russian, English }. {name} is replaced by a value.
+-- Plurals: {n|день|дня|дней} in Russian, {n|day|days} in English.
+
+-- ---- problems, by code: what happened and what to do ----
+local problems = {
+  bad_request = { "Запрос не понят.", "The request makes no sense." },
+  invalid_json = { "Тело запроса не является JSON.", "The request body is not JSON." },
+  invalid_input = { "Проверьте поля.", "Check the fields." },
+  invalid_filter = { "Проверьте фильтры.", "Check the filters." },
+  invalid_cargo_id = { "Такого номера груза не бывает.", "That is no cargo number." },
+  unauthorized = { "Войдите заново.", "Sign in again." },
+  session_replaced = { "Вы вошли на другом устройстве.", "You signed in on another device." },
+  init_data_invalid = { "Не удалось войти. Закройте и откройте приложение заново.",
+    "Could not sign in. Close and open the app again." },
+  init_data_expired = { "Вход устарел. Закройте и откройте приложение заново.",
+    "The sign-in is too old. Close and open the app again." },
+  forbidden = { "Нет доступа.", "No access." },
+  forbidden_origin = { "Запрос пришёл с чужой страницы.", "The request came from another site's page." },
+  not_found = { "Такой страницы нет.", "There is no such page." },
+  cargo_not_found = { "Этот груз уже забрали.", "This cargo is taken." },
+  method_not_allowed = { "Так сюда обращаться нельзя.", "This method is not allowed here." },
+  unsupported_media_type = { "Нужен JSON или форма.", "Send JSON or a form." },
+  rate_limited = { "Слишком часто. Снова через {seconds} с.", "Too fast, again in {seconds} s." },
+  overloaded = { "Слишком много водителей сразу. Пробуем через 5 с.", "Too many drivers at once, trying in 5 s." },
+  database_unavailable = { "Временный сбой. Попробуйте через минуту.", "A temporary fault. Try again in a minute." },
+  upstream_unavailable = { "Биржа грузов не отвечает. Попробуйте позже.",
+    "The cargo feed does not answer. Try again later." },
+  upstream_auth_failed = { "Биржа грузов не отвечает. Попробуйте позже.",
+    "The cargo feed does not answer. Try again later." },
+  payment_required = { "Нужна подписка.", "A subscription is needed." },
+  not_ready = { "Сервер ещё не готов.", "The server is not ready yet." },
+  internal_error = { "Ошибка на сервере. Мы уже знаем.", "A server error. We know about it." },
+}
+
+-- ---- field errors, by code ----
+local fields = {
+  required = { "Заполните поле.", "This field is required." },
+  string = { "Нужен текст.", "Text is expected." },
+  integer = { "Нужно целое число.", "A whole number is expected." },
+  number = { "Нужно число.", "A number is expected." },
+  boolean = { "Нужно true или false.", "true or false is expected." },
+  uuid = { "Нужен UUID.", "A UUID is expected." },
+  url = { "Нужна ссылка http или https.", "An http or https link is expected." },
+  date = { "Нужна дата ГГГГ-ММ-ДД.", "A date YYYY-MM-DD is expected." },
+  ids = { "Нужны номера через запятую без пробелов.", "Ids separated by commas, no spaces." },
+  range = { "Нужны два целых числа: от,до.", "Two whole numbers: min,max." },
+  range_order = { "«От» больше, чем «до».", "Min is over max." },
+  object = { "Нужен объект JSON.", "A JSON object is expected." },
+  one_of = { "Можно: {allowed}.", "Allowed: {allowed}." },
+  min = { "Не меньше {min}.", "At least {min}." },
+  max = { "Не больше {max}.", "At most {max}." },
+  too_short = { "Не короче {min} знаков.", "At least {min} characters." },
+  too_long = { "Не длиннее {max} знаков.", "At most {max} characters." },
+  too_many = { "Не больше {max}.", "At most {max}." },
+  repeated = { "Поле повторяется.", "The field is repeated." },
+  format = { "Неверный вид.", "Wrong format." },
+  invalid_text = { "Недопустимые знаки.", "Characters that are not allowed." },
+  weight_volume = { "Пример: 15-65 или 1.5-9.", "For example 15-65 or 1.5-9." },
+  weight_range = { "Вес от 0,1 до 1000 т.", "Weight 0.1 to 1000 t." },
+  volume_range = { "Объём от 0,1 до 200 м³.", "Volume 0.1 to 200 m³." },
+  inn = { "ИНН: 10 или 12 цифр.", "Taxpayer number: 10 or 12 digits." },
+}
+
+-- ---- the Mini App ----
+local app = {
+  title = { "Грузы", "Cargo" },
+  sections = { "Разделы", "Sections" },
+  skip_to_list = { "К списку грузов", "To the cargo list" },
+  mode = { "Какие грузы", "Which cargo" },
+  mode_my = { "Свои", "Mine" },
+  mode_all = { "Все грузы", "All cargo" },
+  filters = { "Фильтры", "Filters" },
+  responses = { "Отклики", "Responses" },
+  subscription = { "Подписка", "Subscription" },
+  refresh = { "Обновить", "Refresh" },
+  close = { "Закрыть", "Close" },
+  back = { "Назад", "Back" },
+  to_list = { "К списку", "To the list" },
+  retry = { "Повторить", "Retry" },
+  loading = { "Загружаем грузы", "Loading cargo" },
+  slow_network = { "Медленная сеть, ещё загружаем…", "Slow network, still loading…" },
+  script_lost = { "Приложение не загрузилось. Закройте и откройте его заново.",
+    "The app did not load. Close and open it again." },
+  no_script = { "Для работы нужен JavaScript.", "JavaScript is needed." },
+  offline = { "Нет интернета. Список не обновляется.", "No internet; list not updating." },
+
+  count = { "{loaded} из {total}", "{loaded} of {total}" },
+  shown = { "Показано {loaded} из {total}", "{loaded} of {total} shown" },
+  updated_at = { "обновлено {time}", "updated {time}" },
+  show_more = { "Показать ещё {count}", "Show {count} more" },
+  end_of_list = { "Это все грузы по вашим фильтрам", "That is everything for your filters" },
+  no_price = { "ставка не указана", "no rate given" },
+  no_date = { "дата не указана", "no date" },
+  per_km = { "₽/км", "₽/km" },
+  km = { "км", "km" },
+  cargo = { "Груз {id}", "Cargo {id}" },
+  cargo_number = { "Груз № {id}", "Cargo no. {id}" },
+  taken = { "Уже забрали", "Taken" },
+
+  empty_my = { "Под вашу машину сейчас ничего нет", "Nothing for your truck now" },
+  see_all = { "Смотреть все грузы", "See all cargo" },
+  empty_filtered = { "По этим фильтрам грузов нет", "No cargo matches" },
+  empty_all = { "Грузов сейчас нет", "No cargo now" },
+  remove_filter = { "Убрать фильтр: ", "Remove filter: " },
+  reset_all = { "Сбросить всё", "Reset everything" },
+  stale = { "Биржа не отвечает. Грузы на {time}, часть могла уйти.",
+    "Feed is down. As of {time}, some may be gone." },
+  feed_down = { "Биржа грузов не отвечает. Попробуем сами через 20 с.",
+    "The cargo feed does not answer. Retrying in 20 s." },
+
+  reset = { "Сбросить", "Reset" },
+  show_cargo = { "Показать грузы", "Show cargo" },
+  from = { "Откуда", "From" },
+  to = { "Куда", "To" },
+  any_city = { "Любой город", "Any city" },
+  radius = { "Радиус", "Radius" },
+  radius_km = { "{km} км", "{km} km" },
+  only_city = { "только город", "city only" },
+  loading_day = { "Погрузка", "Loading" },
+  today = { "Сегодня", "Today" },
+  tomorrow = { "Завтра", "Tomorrow" },
+  any_day = { "Любая", "Any" },
+  date = { "Дата", "Date" },
+  weight_volume = { "Вес / объём", "Weight / volume" },
+  any = { "Любой", "Any" },
+  own = { "Свой", "Own" },
+  tonnes = { "т", "t" },
+  cubic = { "м³", "m³" },
+  tonnes_long = { "тонн", "tonnes" },
+  cubic_long = { "кубометров", "cubic metres" },
+  truck_types = { "Кузов", "Truck" },
+  load_types = { "Загрузка", "Loading side" },
+  more = { "Ещё", "More" },
+  price_from = { "Ставка от, ₽", "Rate from, ₽" },
+  per_km_from = { "₽/км от", "₽/km from" },
+  distance_to = { "Расстояние до, км", "Distance up to, km" },
+  inn = { "ИНН владельца", "Owner's taxpayer number" },
+  clear = { "Очистить", "Clear" },
+  cities = { "Города", "Cities" },
+  city = { "город", "city" },
+  region = { "регион", "region" },
+  found = { "Найдено {n}", "Found {n}" },
+  type_two = { "Введите хотя бы 2 буквы", "Type 2 letters" },
+  no_city = { "Такого города нет в справочнике", "No such city" },
+  cities_down = { "Справочник недоступен, попробуйте позже", "The dictionary is down, try later" },
+  pick_city = { "Выберите город из списка", "Pick a city from the list" },
+
+  local_time = { "время местное", "local time" },
+  truck = { "Кузов", "Truck" },
+  load = { "Погрузка", "Loading" },
+  weight = { "Вес и объём", "Weight and volume" },
+  goods = { "Груз", "Goods" },
+  partial_load = { "догруз", "part load" },
+  round_trip = { "круговой рейс", "round trip" },
+  comment = { "Комментарий", "Comment" },
+  show_whole = { "Показать полностью", "Show everything" },
+  contact = { "Контакт", "Contact" },
+  call = { "Позвонить", "Call" },
+  copy = { "Копировать", "Copy" },
+  copied = { "Скопировано", "Copied" },
+  shipper = { "Грузоотправитель", "Shipper" },
+  inn_short = { "ИНН {inn}", "taxpayer no. {inn}" },
+  posted = { "Размещён {time}", "Posted {time}" },
+  number = { "№ {id}", "no. {id}" },
+  open_source = { "Открыть на бирже", "Open at the exchange" },
+  contact_locked = { "Телефон и отклик открываются с подпиской.", "Phone and response come with a subscription." },
+  choose_tariff = { "Выбрать тариф", "Choose a tariff" },
+
+  open_in_telegram = { "Откройте в Telegram", "Open in Telegram" },
+  open_in_telegram_why = { "Приложение работает внутри Telegram.", "The app works inside Telegram." },
+  open_by_menu = { "Откройте приложение кнопкой меню в чате с ботом.",
+    "Open the app by the menu button in the bot chat." },
+  replaced_title = { "Вы вошли на другом устройстве", "You signed in on another device" },
+  continue_here = { "Продолжить здесь", "Continue here" },
+  dev_login = { "Войти как водитель", "Sign in as driver" },
+  dev_sign_in = { "Войти", "Sign in" },
+  dev_note = { "Только для разработки на этой машине.", "For development on this machine only." },
+  too_fast = { "Слишком часто. Снова через {seconds} с.", "Too fast, again in {seconds} s." },
+  server_silent = { "Сервер не ответил. Нажмите ещё раз.", "The server did not answer. Press again." },
+}
+
+-- Interface languages of Telegram whose readers get Russian; everyone else gets English.
+local RUSSIAN_READERS = {
+  ru = true, be = true, uk = true, kk = true, ky = true, uz = true, tg = true, tk = true, hy = true, az = true,
+  ka = true, ro = true, mo = true, tt = true, ba = true, cv = true,
+}
+
+--- "ru" or "en" for a Telegram language code; Russian when unknown.
+local function language_of(code)
+  if type(code) ~= "string" or code == "" then return "ru" end
+  return RUSSIAN_READERS[code:lower():match "^%a+" or ""] and "ru" or "en"
+end
+
+-- Which form of a word goes with a number: 1 день, 2 дня, 5 дней.
+local function russian_form(n)
+  local last, two = n % 10, n % 100
+  if two >= 11 and two <= 14 then return 3 end
+  if last == 1 then return 1 end
+  return last >= 2 and last <= 4 and 2 or 3
+end
+
+local function plural(n, forms, language)
+  local list = {}
+  for form in forms:gmatch "[^|]+" do list[#list + 1] = form end
+  local index = language == "en" and (n == 1 and 1 or 2) or russian_form(n)
+  return list[index] or list[#list]
+end
+
+local function fill(sentence, values, language)
+  sentence = sentence:gsub("{(%w+)|([^}]+)}", function(name, forms)
+    return plural(tonumber(values[name]) or 0, forms, language)
+  end)
+  return (sentence:gsub("{([%w_]+)}", function(name)
+    local value = values[name]
+    return value ~= nil and tostring(value) or ""
+  end))
+end
+
+local function choose(list, key, language, values)
+  local pair = list[key]
+  if not pair then return nil end
+  return fill(language == "en" and pair[2] or pair[1], values or {}, language)
+end
+
+return {
+  problems = problems, fields = fields, app = app,
+  language_of = language_of,
+  plural = plural,
+  problem = function(code, language, values)
+    return choose(problems, code, language, values) or choose(problems, "bad_request", language)
+  end,
+  field = function(code, language, values)
+    return choose(fields, code, language, values) or choose(fields, "format", language)
+  end,
+  say = function(key, language, values)
+    return choose(app, key, language, values) or error("there is no text '" .. tostring(key) .. "'", 2)
+  end,
+
+  examples = {
+    { "language_of", { "en-GB" }, "en" },
+    { "language_of", { "be" }, "ru" },
+    { "plural", { 22, "день|дня|дней", "ru" }, "дня" },
+    { "plural", { 11, "день|дня|дней", "ru" }, "дней" },
+    { "field", { "min", "ru", { min = 1 } }, "Не меньше 1." },
+  },
+}
