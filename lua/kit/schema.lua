@@ -224,6 +224,34 @@ function matches(field, value, path)
   if field.type == "list" then return match_items(field, value, path) end
 end
 
+local complete
+
+local function complete_members(fields, value)
+  for name, field in pairs(fields) do
+    if value[name] == nil then
+      if field.nullable then value[name] = host.json.null end
+    else
+      complete(field, value[name])
+    end
+  end
+end
+
+function complete(field, value)
+  if type(value) ~= "table" then return end
+  if field.fields then complete_members(field.fields, value) end
+  if field.type == "list" then
+    host.json.array(value)
+    for _, item in ipairs(field.items and field.items.fields and value or {}) do complete(field.items, item) end
+  end
+end
+
+--- Make a result ready for JSON: nullable members that are missing become null, lists stay lists when empty.
+--- Changes and returns `value`.
+function schema.complete(fields, value)
+  complete_members(fields, value)
+  return value
+end
+
 --- Does a contract's result keep its promise? nil, or one sentence naming the first member that does not.
 function schema.mismatch(fields, value)
   if type(value) ~= "table" then return "result: not a table" end

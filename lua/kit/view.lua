@@ -2,6 +2,7 @@
 --- HTML is a value made by view.html(), which only helpers and includes make. Compiled once a generation; an error
 --- names the template and its line.
 local host = host
+local cache = require "kit.cache"
 
 local FOLDER = "lua/web/views/"
 
@@ -132,18 +133,18 @@ end
 
 -- ---- static files: immutable names ----
 
-local static_urls = {}
+local static_urls = cache.new { max = 256 }
 
 --- /static/app.1a2b3c4d.css for "app.css".
 function view.static_url(name)
-  local url = static_urls[name]
+  local url = static_urls:get(name)
   if url then return url end
   local content = host.script.read("lua/web/static/" .. name) or host.script.read("build/static/" .. name)
   if not content then error("there is no static file " .. name, 2) end
   local stem, extension = name:match "^(.+)%.(%w+)$"
   local hash = host.crypto.hex(host.crypto.sha256(content)):sub(1, 8)
   url = ("/static/%s.%s.%s"):format(stem, hash, extension)
-  static_urls[name] = url
+  static_urls:set(name, url)
   return url
 end
 helpers.static_url = view.static_url
