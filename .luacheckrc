@@ -1,0 +1,34 @@
+-- Which names each part of the application may use; the run time enforces the same (core/script/vm_prelude.lua).
+std = "luajit"
+max_line_length = 140
+codes = true
+exclude_files = { "build", "node_modules", ".data", "lua/meta" }
+ignore = { "212/self" }
+
+-- Application code sees these instead of io, os, debug and package.
+local sandbox = {
+  read_globals = {
+    "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select", "setmetatable",
+    "getmetatable", "tonumber", "tostring", "type", "unpack", "xpcall", "print", "string", "table", "math", "coroutine",
+    "bit", "require", "host",
+  },
+}
+for _, folder in ipairs { "lua/kit", "lua/services", "lua/contracts", "lua/web", "lua/commands" } do
+  files[folder] = { std = "none", read_globals = sandbox.read_globals }
+end
+
+-- The vocabulary of lua/kit/rules.lua: data and pure functions, nothing else.
+files["lua/rules"] = {
+  std = "none",
+  read_globals = {
+    "string", "table", "math", "ipairs", "pairs", "next", "type", "select", "unpack", "tostring", "tonumber", "error",
+    "assert", "text", "decimal", "clock_text", "rub",
+  },
+}
+-- The prelude builds that world, so it changes the libraries themselves.
+files["core"] = { ignore = { "122" } }
+
+files["plugins/**/plugin.lua"] = { std = "none", read_globals = sandbox.read_globals }
+files["conf"] = { read_globals = { "env", "file", "include" } }
+files["tests/spec"] = { std = "+busted", read_globals = { "host" } }
+files["plugins/**/*_spec.lua"] = { std = "+busted", read_globals = { "host" } }
