@@ -187,7 +187,7 @@ static void take_replies(struct redis_conn *conn)
             redis_pipe_answer(&conn->pipe, rc, NULL);
             redis_conn_break(conn, rc,
                              rc == R_TOO_BIG ? "a reply was too big"
-                                             : "Redis sent bytes that are not its protocol");
+                                             : redis_reader_error(conn->reader));
             return;
         }
         if (!reply)

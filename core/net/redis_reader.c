@@ -103,9 +103,13 @@ static void *make_integer(const redisReadTask *task, long long value)
     return reply;
 }
 
+/* The task says string or array here: what is nil was announced as one of them. */
 static void *make_nil(const redisReadTask *task)
 {
-    return make_reply(task);
+    redisReply *reply = make_reply(task);
+    if (reply)
+        reply->type = REDIS_REPLY_NIL;
+    return reply;
 }
 
 static void free_nothing(void *reply)
