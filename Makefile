@@ -17,7 +17,7 @@ build: deps ## release build at build/fura
 dev: deps ## debug build, then as demo; Lua reloads itself when saved
 	@cmake --preset debug >/dev/null
 	@cmake --build --preset debug -j $(JOBS)
-	@FURA_BINARY=build/debug/fura exec node tools/demo.js
+	@FURA_BINARY=build/debug/fura exec node tools/demo.js --log
 
 demo: build ## run the product with its own services and simulators; Ctrl-C stops everything
 	@exec node tools/demo.js

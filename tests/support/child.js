@@ -43,7 +43,8 @@ class Child {
     this.name = path.basename(command);
     this.output = '';
     this.watchers = new Set();
-    this.process = spawn('setpriv', argv, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    // Its own process group: Ctrl-C reaches us alone, and we end the children in their order.
+    this.process = spawn('setpriv', argv, { env, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     living.add(this.process);
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream.setEncoding('utf8');

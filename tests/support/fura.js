@@ -43,7 +43,7 @@ class Fura {
     this.folder = tempFolder('run');
     this.conf = conf ? ['-c', conf] : [];
     const inherited = Object.fromEntries(INHERITED.map((name) => [name, process.env[name]]));
-    const control = { FURA_ADMIN_LISTEN: `unix:${path.join(this.folder, 'control.sock')}` };
+    const control = { FURA_RUN_DIR: this.folder };
     const all = { ...inherited, ...SETTINGS, ...control, ...env };
     this.env = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   }
@@ -63,9 +63,9 @@ class Fura {
     if (end.code !== 0) throw new Error(`fura migrate up ended with ${end.code}\n${end.output}`);
   }
 
-  /** Start and wait until it listens; with `ready`, also until /readyz says 200. */
-  async serve({ ready = true } = {}) {
-    this.child = new Child(binary(), ['serve', ...this.conf], { env: this.env, cwd: ROOT, deathSignal: 'TERM' });
+  /** Start and wait until it listens; with `ready`, also until /readyz says 200. `onOutput(text)` sees its log. */
+  async serve({ ready = true, onOutput } = {}) {
+    this.child = new Child(binary(), ['serve', ...this.conf], { env: this.env, cwd: ROOT, deathSignal: 'TERM', onOutput });
     const [, address] = await this.child.waitFor(/Listening on (?:https?:\/\/)?([\w.[\]:-]+:\d+)/, READY_TIMEOUT_MS);
     this.client = new Client(`http://${address}`);
     if (ready) await this.untilReady();
