@@ -4,6 +4,8 @@
 #include "base/bundle.h"
 #include "script/generation.h"
 #include "script/vm.h"
+#include "script/wait.h"
+#include "script/watchdog.h"
 
 static int l_read(lua_State *L)
 {
@@ -52,6 +54,46 @@ static int l_compile(lua_State *L)
     lua_pushvalue(L, 3);
     lua_setfenv(L, -2);
     return 1;
+}
+
+/* Push nil and a failure about a guarded call that did not end well; its stack is on `co`. */
+static int push_guard_failure(lua_State *L, lua_State *co, bool stopped)
+{
+    if (stopped)
+        lua_pushliteral(co, "stopped: it computed for longer than its budget");
+    vm_describe_error(co);
+    bind_failure_text(L, stopped ? "script_timeout" : "script_error", "script",
+                      lua_tostring(co, -2));
+    lua_pushstring(L, lua_tostring(co, -1));
+    lua_setfield(L, -2, "stack");
+    return 2;
+}
+
+/* guard(label, budget, fn, ...): a pure function in a coroutine of its own, so that stopping it leaves the caller alive. */
+static int l_guard(lua_State *L)
+{
+    struct watchdog_run run = {.label = luaL_checkstring(L, 1),
+                               .warn_ms = (unsigned)bind_opt_number(L, 2, "warn_ms", 0),
+                               .kill_ms = (unsigned)bind_opt_number(L, 2, "kill_ms", 0)};
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    int nargs = lua_gettop(L) - 3;
+    lua_State *co = run.co = lua_newthread(L);
+    lua_insert(L, 3);
+    luaL_checkstack(co, nargs + 1, "too many arguments");
+    lua_xmove(L, co, nargs + 1);
+
+    wait_forbid("a rule computes and returns; what it needs comes as arguments");
+    watchdog_begin(&run);
+    int rc = lua_resume(co, nargs);
+    bool stopped = watchdog_end(&run);
+    wait_forbid(NULL);
+
+    if (rc != 0)
+        return push_guard_failure(L, co, stopped);
+    int results = lua_gettop(co);
+    luaL_checkstack(L, results, "too many results");
+    lua_xmove(co, L, results);
+    return results;
 }
 
 static int l_info(lua_State *L)

@@ -245,7 +245,7 @@ static void on_head(void *owner, struct http_request *req)
     }
 }
 
-static void reply_failure(struct exchange *exchange, enum result rc)
+static void reply_failure(struct exchange *exchange, enum result rc, bool over_budget)
 {
     if (exchange->streaming)
         http_stream_abort(exchange->request);
@@ -253,6 +253,8 @@ static void reply_failure(struct exchange *exchange, enum result rc)
         http_reply_problem(exchange->request, 503, "deadline_exceeded");
     else if (rc == R_CANCELLED)
         http_reply_problem(exchange->request, 503, "cancelled");
+    else if (over_budget)
+        http_reply_problem(exchange->request, 503, "script_timeout");
     else
         http_reply_problem(exchange->request, 500, "internal_error");
 }
@@ -290,7 +292,7 @@ static void reply_result(struct exchange *exchange, const struct task_end *end)
     log_error("handler answered wrongly",
               LOG_STR("route", exchange->route ? exchange->route->pattern : ""),
               LOG_SLICE("id", http_id(exchange->request)), LOG_STR("error", lua_tostring(co, -1)));
-    reply_failure(exchange, R_REJECTED);
+    reply_failure(exchange, R_REJECTED, false);
 }
 
 static void on_task_end(void *owner, struct task *task, const struct task_end *end)
@@ -303,7 +305,7 @@ static void on_task_end(void *owner, struct task *task, const struct task_end *e
     if (end->rc == R_OK)
         reply_result(exchange, end);
     else
-        reply_failure(exchange, end->rc);
+        reply_failure(exchange, end->rc, end->over_budget);
     *exchange->box = NULL;
     struct http_request *req = exchange->request;
     exchange->request = NULL;

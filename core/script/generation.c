@@ -2,6 +2,7 @@
 #include "script/generation.h"
 #include "script/generation_tasks.h"
 #include "script/vm.h"
+#include "script/watchdog.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -10,7 +11,7 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
-enum { IDLE_THREADS_MAX = 128 };
+enum { IDLE_THREADS_MAX = 128, BOOT_CPU_BUDGET_MS = 2000 };
 
 struct idle_thread {
     lua_State *co;
@@ -51,8 +52,10 @@ static void free_generation(struct generation *generation)
     }
     if (generation->attached)
         generation->free_attached(generation->attached);
-    if (generation->L)
+    if (generation->L) {
+        watchdog_leave(generation->L);
         vm_free(generation->L);
+    }
     loop_timer_free(generation->drain_timer);
     loop_later_cancel(&generation->later);
     buf_free(&generation->problems);
@@ -126,8 +129,10 @@ void generation_build(const struct generation_recipe *recipe, generation_built *
     }
     struct task_spec spec = {.label = "boot",
                              .deadline_ms = clock_monotonic_ms() + recipe->build_timeout_ms,
+                             .cpu_budget_ms = BOOT_CPU_BUDGET_MS,
                              .on_end = on_boot_end,
                              .owner = generation};
+    watchdog_hold(generation->L);
     vm_push_boot(generation->L);
     task_spawn(generation, generation->L, 0, &spec);
 }

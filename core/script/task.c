@@ -6,6 +6,7 @@
 #include "script/generation_tasks.h"
 #include "script/wait.h"
 #include "script/vm.h"
+#include "script/watchdog.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -30,6 +31,7 @@ struct task {
     struct task_cleanup cleanups; /* list head */
     struct task_wait_time waits[WAIT_KINDS_MAX];
     unsigned wait_kinds;
+    unsigned warn_ms, kill_ms;
     char label[LABEL_MAX], log_id[LOG_ID_MAX];
     void (*on_end)(void *owner, struct task *task, const struct task_end *end);
     void *owner;
@@ -53,6 +55,8 @@ static struct task all_tasks = {.next = &all_tasks, .prev = &all_tasks};
 static struct task *pool; /* linked by next; keeps timers allocated */
 static unsigned pool_count, live_count;
 static uint64_t last_id;
+static unsigned budget_warn_ms, budget_kill_ms;
+static const char *waiting_forbidden;
 
 static void resume(struct task *task, int nargs);
 
@@ -128,6 +132,12 @@ static void unlink_task(struct task *task)
     live_count--;
 }
 
+void task_set_budget(unsigned warn_ms, unsigned kill_ms)
+{
+    budget_warn_ms = warn_ms;
+    budget_kill_ms = kill_ms;
+}
+
 struct task *task_spawn(struct generation *generation, lua_State *from, int nargs,
                         const struct task_spec *spec)
 {
@@ -137,6 +147,8 @@ struct task *task_spawn(struct generation *generation, lua_State *from, int narg
     task->deadline_ms = spec->deadline_ms;
     task->on_end = spec->on_end;
     task->owner = spec->owner;
+    task->warn_ms = spec->cpu_budget_ms ? spec->cpu_budget_ms : budget_warn_ms;
+    task->kill_ms = spec->cpu_budget_ms ? spec->cpu_budget_ms : budget_kill_ms;
     task->cleanups.next = task->cleanups.prev = &task->cleanups;
     copy_text(task->label, sizeof task->label, spec->label, strlen(spec->label));
     if (spec->log_id.data)
@@ -233,22 +245,26 @@ static void arm_deadline(struct task *task)
 static void resume(struct task *task, int nargs)
 {
     struct task *outer = current;
+    struct watchdog_run run = {
+        .co = task->co, .label = task->label, .warn_ms = task->warn_ms, .kill_ms = task->kill_ms};
 
     current = task;
     task->running = true;
+    watchdog_begin(&run);
     int rc = lua_resume(task->co, nargs);
+    bool stopped = watchdog_end(&run);
     task->running = false;
     current = outer;
 
     if (rc == 0) {
         struct task_end end = {.rc = R_OK, .co = task->co, .results = lua_gettop(task->co)};
         end_task(task, &end, true);
-    } else if (rc != LUA_YIELD) {
-        end_failed(task);
+    } else if (rc != LUA_YIELD || (stopped && !task->wait)) {
+        end_failed(task, stopped);
     } else if (!task->wait) {
         lua_settop(task->co, 0);
         lua_pushliteral(task->co, "coroutine.yield outside of a coroutine made by the script");
-        end_failed(task);
+        end_failed(task, false);
     } else if (task->cancel_wanted) {
         end_cancelled(task);
     } else {
@@ -287,6 +303,11 @@ struct wait *wait_begin(lua_State *L, const char *what)
     wait->task = current;
     wait->what = what;
     return wait;
+}
+
+void wait_forbid(const char *why)
+{
+    waiting_forbidden = why;
 }
 
 void wait_on_cancel(struct wait *wait, void (*cancel)(void *owner), void *owner)

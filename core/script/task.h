@@ -23,9 +23,11 @@ struct task_end {
     int results;
     const char *error;   /* message and traceback, borrowed */
     const char *message; /* the message alone, borrowed */
+    bool over_budget;    /* R_REJECTED because the watchdog stopped it */
 };
 
 struct task_spec {
+    unsigned cpu_budget_ms; /* between two waits; 0 = that of task_set_budget() */
     const char *label;   /* what `fura ps` shows: a route or job name; at most 63 bytes are kept */
     int64_t deadline_ms; /* monotonic; 0 = none */
     struct slice log_id; /* for its log lines; data NULL: that of the spawning task */
@@ -40,6 +42,10 @@ struct task_spec {
  * is NULL when it already ended. */
 struct task *task_spawn(struct generation *generation, lua_State *from, int nargs,
                         const struct task_spec *spec);
+
+/* CPU time a task may use between two waits: beyond `warn_ms` its stack is logged, at `kill_ms` it is stopped. 0 = no limit.
+ * Takes effect where watchdog_start() was called. */
+void task_set_budget(unsigned warn_ms, unsigned kill_ms);
 
 /* End a parked task: its waits are abandoned, its cleanups run, on_end is told. Safe on the running
  * task too: it ends at its next wait. */

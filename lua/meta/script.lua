@@ -13,6 +13,12 @@ function script.list(folder) end
 ---@return function? chunk
 ---@return string? problem   "file:line: message"
 function script.compile(source, chunk_name, environment) end
+---Call a pure function in a coroutine of its own: an error or a loop in it leaves the caller alive.
+---@param label string   what the log calls it
+---@param budget {warn_ms?: integer, kill_ms?: integer}  CPU time
+---@param fn function
+---@return any, Failure?   what fn returns; or nil and a failure (code "script_error", "script_timeout"; `stack`)
+function script.guard(label, budget, fn, ...) end
 ---Generation number, bundle hash, role ("serve", "check", "test", …), version.
 ---@return {generation: integer, hash: string, role: string, version: string}
 function script.info() end

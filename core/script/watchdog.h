@@ -1,0 +1,38 @@
+/* watchdog.h: ends Lua code that computes for longer than its budget without waiting, also when it is compiled, hides in
+ * pcall or loops in coroutines of its own (docs/adr/0004).
+ *
+ * How: while Lua runs, a helper thread watches this thread's CPU time. Over budget, a signal sets a count hook, and the
+ * line-mode profiler makes compiled traces leave for the interpreter, where the hook yields the coroutine: no pcall sees
+ * it, and its stack is whole for the log. Only one VM of a process can be profiled: the newest holds the watchdog and keeps
+ * the JIT, the others are interpreted under the plain hook. */
+#pragma once
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Start watching the calling thread, which is the one that runs Lua. Once a process, after fork. */
+void watchdog_start(void);
+void watchdog_stop(void);
+
+/* Make this VM the one with the JIT; the former holder goes on interpreted. Runs a loop with a small budget to see that the
+ * recipe works here; when it does not, the VM is interpreted and the reason logged. */
+void watchdog_hold(lua_State *L);
+/* Before the VM closes. */
+void watchdog_leave(lua_State *L);
+/* "jit", "interpreter" (the self-test failed) or "off" (not started). For status. */
+const char *watchdog_mode(void);
+
+/* One stretch of Lua, from resume to yield. Stretches nest: a guarded rule inside a request. */
+struct watchdog_run {
+    lua_State *co;     /* the coroutine that is stopped */
+    const char *label; /* for the warning in the log */
+    unsigned warn_ms, kill_ms;
+    /* private */
+    struct watchdog_run *outer;
+    uint64_t id;
+    bool stopping, warned;
+};
+void watchdog_begin(struct watchdog_run *run);
+/* True when it was over its budget and has been told to stop: a coroutine that then lies suspended was stopped by us. */
+bool watchdog_end(struct watchdog_run *run);
