@@ -223,12 +223,17 @@ static void end_cancelled(struct task *task)
     end_task(task, &end, false);
 }
 
-static void end_failed(struct task *task)
+static void end_failed(struct task *task, bool over_budget)
 {
     lua_State *co = task->co;
+    if (over_budget)
+        lua_pushfstring(co, "stopped after %d ms of computing without waiting", (int)task->kill_ms);
     vm_describe_error(co); /* replaces the error value by: message, message with traceback */
-    struct task_end end = {
-        .rc = R_REJECTED, .co = co, .message = lua_tostring(co, -2), .error = lua_tostring(co, -1)};
+    struct task_end end = {.rc = R_REJECTED,
+                           .co = co,
+                           .message = lua_tostring(co, -2),
+                           .error = lua_tostring(co, -1),
+                           .over_budget = over_budget};
     end_task(task, &end, false);
 }
 
