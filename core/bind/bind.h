@@ -37,6 +37,11 @@ bool bind_opt_bool(lua_State *L, int index, const char *field, bool fallback);
 /* Gives NULL data when absent. The string stays on the table, which keeps it alive. */
 struct slice bind_opt_slice(lua_State *L, int index, const char *field);
 
+/* An emptied buffer to put a string result together in, and its content pushed. There is one: use it up before
+ * calling anything that may use it too. */
+struct buf *bind_scratch(void);
+int bind_push_scratch(lua_State *L); /* returns 1 */
+
 /* A table with the C functions of `functions`, each with `upvalue` (light userdata) as upvalue 1.
  * Pushes it. */
 void bind_module(lua_State *L, const luaL_Reg *functions, void *upvalue);

@@ -11,26 +11,8 @@ enum {
     KEYS_MAX = 8,
     RANDOM_MAX_BYTES = 1 << 20,
     SCRYPT_LENGTH_MAX = 1024,
-    SCRATCH_KEPT_BYTES = 64 << 10,
     SEALED_MIN_BYTES = 1 + 4 + 12 + 16,
 };
-
-/* Where results are put together on their way to Lua: kept, because pushing a string may raise. */
-static struct buf scratch;
-
-static struct buf *clean_scratch(void)
-{
-    if (scratch.cap > SCRATCH_KEPT_BYTES)
-        buf_free(&scratch);
-    buf_clear(&scratch);
-    return &scratch;
-}
-
-static int push_scratch(lua_State *L)
-{
-    bind_push_slice(L, buf_slice(&scratch));
-    return 1;
-}
 
 static int push_bytes(lua_State *L, const uint8_t *bytes, size_t len)
 {
@@ -90,9 +72,9 @@ static int l_seal(lua_State *L)
 {
     uint8_t keys[KEYS_MAX][AEAD_KEY_BYTES];
     check_keys(L, 1, keys);
-    crypto_seal(keys[0], bind_check_slice(L, 2), bind_check_slice(L, 3), clean_scratch());
+    crypto_seal(keys[0], bind_check_slice(L, 2), bind_check_slice(L, 3), bind_scratch());
     explicit_bzero(keys, sizeof keys);
-    return push_scratch(L);
+    return bind_push_scratch(L);
 }
 
 static int l_open(lua_State *L)
@@ -100,15 +82,17 @@ static int l_open(lua_State *L)
     uint8_t keys[KEYS_MAX][AEAD_KEY_BYTES];
     struct slice sealed = bind_check_slice(L, 2), context = bind_check_slice(L, 3);
     unsigned count = check_keys(L, 1, keys);
-    enum result rc = crypto_open((const uint8_t(*)[AEAD_KEY_BYTES])keys, count, sealed, context,
-                                 clean_scratch());
+    struct buf *plain = bind_scratch();
+    enum result rc =
+        crypto_open((const uint8_t(*)[AEAD_KEY_BYTES])keys, count, sealed, context, plain);
     explicit_bzero(keys, sizeof keys);
     if (rc == R_NOT_FOUND)
         return bind_failure_text(L, "not_found", "crypto", "sealed by a key that is not at hand");
     if (rc != R_OK)
         return bind_failure_text(L, "invalid", "crypto", "damaged, or sealed for another context");
-    push_scratch(L);
-    explicit_bzero(scratch.data, scratch.len);
+    bind_push_scratch(L);
+    if (plain->len > 0)
+        explicit_bzero(plain->data, plain->len);
     return 1;
 }
 
@@ -124,8 +108,8 @@ static int l_key_id(lua_State *L)
         memcpy(id, value.data + 1, sizeof id);
     else
         return luaL_argerror(L, 1, "a sealed value or a raw key of 32 bytes expected");
-    encode_hex(slice_of((const char *)id, sizeof id), clean_scratch());
-    return push_scratch(L);
+    encode_hex(slice_of((const char *)id, sizeof id), bind_scratch());
+    return bind_push_scratch(L);
 }
 
 /* ---- scrypt ---- */
@@ -216,10 +200,10 @@ static int l_random(lua_State *L)
 {
     lua_Integer count = luaL_checkinteger(L, 1);
     luaL_argcheck(L, count >= 0 && count <= RANDOM_MAX_BYTES, 1, "0 to 1048576 bytes");
-    struct buf *out = clean_scratch();
+    struct buf *out = bind_scratch();
     crypto_random(buf_reserve(out, (size_t)count), (size_t)count);
     out->len = (size_t)count;
-    return push_scratch(L);
+    return bind_push_scratch(L);
 }
 
 static int l_uuid(lua_State *L)
@@ -238,14 +222,14 @@ static int l_equal(lua_State *L)
 
 static int encode(lua_State *L, void (*encoder)(struct slice data, struct buf *out))
 {
-    encoder(bind_check_slice(L, 1), clean_scratch());
-    return push_scratch(L);
+    encoder(bind_check_slice(L, 1), bind_scratch());
+    return bind_push_scratch(L);
 }
 
 static int decode(lua_State *L, bool (*decoder)(struct slice text, struct buf *out))
 {
-    if (decoder(bind_check_slice(L, 1), clean_scratch()))
-        return push_scratch(L);
+    if (decoder(bind_check_slice(L, 1), bind_scratch()))
+        return bind_push_scratch(L);
     lua_pushnil(L);
     return 1;
 }
