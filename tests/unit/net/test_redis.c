@@ -125,8 +125,7 @@ static void bytes_of_any_kind_survive(void **state)
     const struct slice get[] = {SLICE("GET"), SLICE("k\0\r\n")};
     redis_send(*state, 3, set, 5000, probe_take, &probe);
     redis_send(*state, 2, get, 5000, probe_take, &probe);
-    while (probe.answers < 2)
-        probe_until(&probe.answers);
+    probe_until_count(&probe.answers, 2);
     assert_int_equal(probe.len, set[2].len);
     assert_memory_equal(probe.text, set[2].data, set[2].len);
 }
@@ -281,8 +280,7 @@ static void more_than_allowed_in_flight_is_refused(void **state)
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(probe_send(redis, &probe, 5000, "PING", NULL), R_OK);
     assert_int_equal(probe_send(redis, &refused, 5000, "PING", NULL), R_OVERLOADED);
-    while (probe.answers < 10)
-        probe_until(&probe.answers);
+    probe_until_count(&probe.answers, 10);
     assert_int_equal(refused.answers, 0);
     assert_int_equal(probe_ask(redis, "PING", NULL).rc, R_OK);
     redis_close(redis);

@@ -32,15 +32,20 @@ static void on_guard(void *owner)
     loop_stop(probe_loop);
 }
 
-void probe_until(const unsigned *flag)
+void probe_until_count(const unsigned *count, unsigned wanted)
 {
     bool too_long = false;
     struct loop_timer *guard = loop_timer_new(probe_loop, on_guard, &too_long);
     loop_timer_start(guard, GUARD_MS);
-    while (*flag == 0 && !too_long)
+    while (*count < wanted && !too_long)
         loop_run(probe_loop);
     loop_timer_free(guard);
     assert_false(too_long);
+}
+
+void probe_until(const unsigned *flag)
+{
+    probe_until_count(flag, 1);
 }
 
 void probe_take(void *owner, enum result rc, const struct redisReply *reply)

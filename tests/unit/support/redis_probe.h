@@ -27,7 +27,8 @@ extern struct loop *probe_loop;
 void probe_begin(void);
 void probe_end(void);
 
-/* Run the loop until `*flag` is not 0; fails the test after 20 s. */
+/* Run the loop until `*count` has reached `wanted`, or 1; fails the test after 20 s. */
+void probe_until_count(const unsigned *count, unsigned wanted);
 void probe_until(const unsigned *flag);
 /* Wakes probe_until() to look again. */
 void probe_wake(void);
