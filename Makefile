@@ -48,8 +48,8 @@ bench: ## speed beside that of nginx and its Lua module
 	@$(MAKE) --no-print-directory build
 	@tests/bench/run.sh
 
-docs: build ## write docs/host-api.md and docs/contracts.md anew from their sources
-	@tools/docs.sh
+docs: deps ## write docs/host-api.md anew from lua/meta
+	@luajit tools/host_api.lua | cat -s > docs/host-api.md
 
 clean: ## remove build/
 	@rm -rf build

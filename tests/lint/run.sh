@@ -30,11 +30,18 @@ tidy() {
     ! run-clang-tidy -quiet -j "$(nproc)" -p build/asan "$PWD/core/.*\.c$" 2>/dev/null | grep -E -A4 'warning:|error:'
 }
 
+docs() {
+    luajit tools/host_api.lua | cat -s | diff -q - docs/host-api.md >/dev/null && return 0
+    echo "docs/host-api.md is older than lua/meta: run make docs" >&2
+    return 1
+}
+
 lint layers luajit tests/lint/layers.lua
 lint banned luajit tests/lint/banned.lua
 lint format bash -c 'xargs -r clang-format --dry-run -Werror' < <(c_sources)
 lint luacheck luacheck -q .
 lint javascript javascript
+lint docs docs
 [ "${1:-}" = --quick ] || lint clang-tidy tidy
 
 if [ ${#failed[@]} -gt 0 ]; then
