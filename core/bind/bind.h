@@ -54,6 +54,8 @@ void bind_push_null(lua_State *L);
  * decoding pushes the value and returns true, or pushes nothing and fills `why`. */
 void bind_json_encode(lua_State *L, int index, struct buf *out);
 bool bind_json_decode(lua_State *L, struct slice text, struct failure *why);
+/* Push an empty table that is written as a list, `[]`, also when it stays empty. */
+void bind_json_push_list(lua_State *L);
 
 /* What a worker gives to the VMs it builds. NULL members simply leave their module out. */
 struct redis;

@@ -333,6 +333,20 @@ static int l_decode(lua_State *L)
     return bind_failure_text(L, "invalid_json", "json", why.text);
 }
 
+/* Mark the table on top of the stack. */
+static void mark_list(lua_State *L)
+{
+    lua_pushlightuserdata(L, (void *)&array_meta);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_setmetatable(L, -2);
+}
+
+void bind_json_push_list(lua_State *L)
+{
+    lua_newtable(L);
+    mark_list(L);
+}
+
 static int l_array(lua_State *L)
 {
     if (lua_isnoneornil(L, 1)) {
@@ -341,9 +355,7 @@ static int l_array(lua_State *L)
     }
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    lua_pushlightuserdata(L, (void *)&array_meta);
-    lua_rawget(L, LUA_REGISTRYINDEX);
-    lua_setmetatable(L, 1);
+    mark_list(L);
     return 1;
 }
 

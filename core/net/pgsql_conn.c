@@ -13,7 +13,8 @@
 /* Set by a statement, not by start-up options: PgBouncer refuses those. The value texts of
  * bind_pg_types.c depend on it. */
 static const char set_up_sql[] = "SELECT set_config('DateStyle', 'ISO', false),"
-                                 " set_config('TimeZone', 'UTC', false)";
+                                 " set_config('TimeZone', 'UTC', false),"
+                                 " set_config('bytea_output', 'hex', false)";
 
 static void on_socket(void *owner, int ready);
 
