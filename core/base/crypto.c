@@ -22,7 +22,7 @@ enum {
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static EVP_MD *sha256, *md5;
+static EVP_MD *sha256, *sha1, *md5;
 static EVP_CIPHER *aes_256_gcm;
 static pthread_key_t digest_key;
 
@@ -43,9 +43,10 @@ static void free_digest(void *context)
 static void fetch_algorithms(void)
 {
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
     md5 = EVP_MD_fetch(NULL, "MD5", NULL);
     aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    must(sha256 && md5 && aes_256_gcm, "fetching SHA256, MD5 and AES-256-GCM");
+    must(sha256 && sha1 && md5 && aes_256_gcm, "fetching SHA256, SHA1, MD5 and AES-256-GCM");
     must(pthread_key_create(&digest_key, free_digest) == 0, "making a thread key");
 }
 
@@ -75,6 +76,12 @@ void crypto_sha256(struct slice message, uint8_t out[SHA256_BYTES])
 {
     EVP_MD_CTX *context = digest_context();
     digest(context, sha256, (struct slice[2]){message}, out);
+}
+
+void crypto_sha1(struct slice message, uint8_t out[SHA1_BYTES])
+{
+    EVP_MD_CTX *context = digest_context();
+    digest(context, sha1, (struct slice[2]){message}, out);
 }
 
 void crypto_md5(struct slice message, uint8_t out[MD5_BYTES])

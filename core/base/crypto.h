@@ -9,9 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SHA256_BYTES = 32, MD5_BYTES = 16, AEAD_KEY_BYTES = 32, ED25519_KEY_BYTES = 32, ED25519_SIGNATURE_BYTES = 64 };
+enum { SHA256_BYTES = 32, SHA1_BYTES = 20, MD5_BYTES = 16, AEAD_KEY_BYTES = 32, ED25519_KEY_BYTES = 32, ED25519_SIGNATURE_BYTES = 64 };
 
 void crypto_sha256(struct slice message, uint8_t out[SHA256_BYTES]);
+void crypto_sha1(struct slice message, uint8_t out[SHA1_BYTES]); /* what Redis calls a script by */
 void crypto_md5(struct slice message, uint8_t out[MD5_BYTES]); /* cache keys of the old system only */
 void crypto_hmac_sha256(struct slice key, struct slice message, uint8_t out[SHA256_BYTES]);
 bool crypto_ed25519_verify(const uint8_t key[ED25519_KEY_BYTES], struct slice message,

@@ -16,7 +16,7 @@ struct redisReply;
 struct redis_options {
     const char *url; /* SPEC 3, REDIS_URL: redis://, rediss://, unix://, redis+sentinel:// */
     unsigned connect_timeout_ms;
-    unsigned max_in_flight; /* beyond it redis_send answers R_OVERLOADED */
+    unsigned max_in_flight;  /* beyond it redis_send answers R_OVERLOADED */
     const char *tls_ca_file; /* NULL = system roots */
 };
 
@@ -29,12 +29,14 @@ typedef void redis_done(void *owner, enum result rc, const struct redisReply *re
  * bad URL. `options` is copied. */
 enum result redis_open(struct loop *loop, const struct redis_options *options, struct redis **out,
                        struct failure *why);
-/* Commands still in flight fail with R_CLOSED before this returns. */
+/* Commands still in flight fail with R_CLOSED before this returns. Sessions and subscriptions stay valid for their own
+ * ends, and are dead. Not from inside `changed` or `on_message`. */
 void redis_close(struct redis *redis);
 
 /* Queue one command. Anything but R_OK means refused: `done` will not run. While the connection is down
  * commands wait for it up to their timeout when it is being set up for the first time, and are refused
- * with R_UNAVAILABLE when it is known to be away. */
+ * with R_UNAVAILABLE when it is known to be away (R_DENIED when that is because of our password). A reply over 64 MiB
+ * is R_TOO_BIG and costs the connection. */
 enum result redis_send(struct redis *redis, size_t argc, const struct slice *argv,
                        unsigned timeout_ms, redis_done *done, void *owner);
 
@@ -47,7 +49,9 @@ void redis_on_state(struct redis *redis, void (*changed)(void *owner, bool up), 
 struct redis_session *redis_session_open(struct redis *redis);
 enum result redis_session_send(struct redis_session *session, size_t argc, const struct slice *argv,
                                unsigned timeout_ms, redis_done *done, void *owner);
+/* Commands still in flight fail with R_CLOSED before this returns. Every session needs it, also after redis_close(). */
 void redis_session_close(struct redis_session *session);
+bool redis_session_is_idle(const struct redis_session *session); /* nothing in flight */
 
 /* Messages of one channel until unsubscribed; renewed after a reconnect (`message` with data NULL tells
  * that some may have been missed). */

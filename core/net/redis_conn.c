@@ -138,6 +138,11 @@ static void on_setup_timeout(void *owner)
     leave(conn);
 }
 
+bool redis_conn_is_idle(const struct redis_conn *conn)
+{
+    return conn->pipe.count == 0;
+}
+
 int64_t redis_conn_heard_ms(const struct redis_conn *conn)
 {
     return conn->heard_ms;

@@ -50,4 +50,5 @@ void redis_conn_free(struct redis_conn *conn);
 /* End it as if the server had: `down` is told with these words. */
 void redis_conn_break(struct redis_conn *conn, enum result rc, const char *text);
 
+bool redis_conn_is_idle(const struct redis_conn *conn);     /* nothing is in flight */
 int64_t redis_conn_heard_ms(const struct redis_conn *conn); /* when the last byte came */

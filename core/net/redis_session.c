@@ -51,6 +51,11 @@ enum result redis_session_send(struct redis_session *session, size_t argc, const
     return redis_conn_send(session->conn, argc, argv, timeout_ms, done, owner);
 }
 
+bool redis_session_is_idle(const struct redis_session *session)
+{
+    return !session->conn || redis_conn_is_idle(session->conn);
+}
+
 static void detach(struct redis_session *session)
 {
     struct redis *redis = session->redis;
