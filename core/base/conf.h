@@ -1,9 +1,8 @@
 /* conf.h: effective settings: a Lua file evaluated in a bare state, checked against a schema, overlaid by the
- * environment. All problems are reported at once as «file:line: message (expected …, got …)».
+ * environment. All problems are reported at once as «file:line: key: message (expected …, got …)».
  *
- * The schema is a Lua table: core keys come with conf.c, the application adds its own in lua/settings.lua
- * (same shape): ["cache.list_s"] = { type = "integer", default = 300, min = 1, env = "…", unit, secret,
- * restart, about }. */
+ * Core keys come with conf_core.c, the application adds its own in lua/settings.lua (same attributes, explained
+ * there): ["cache.list_s"] = { type = "integer", default = 300, min = 1, env = "…", unit, secret, restart, … }. */
 #pragma once
 
 #include "base/buf.h"
@@ -30,6 +29,16 @@ const char *conf_string(const struct conf *conf, const char *key);
 int64_t conf_integer(const struct conf *conf, const char *key);
 bool conf_bool(const struct conf *conf, const char *key);
 bool conf_is_production(const struct conf *conf);
+
+bool conf_has(const struct conf *conf, const char *key);
+/* The known key that `key` was most likely meant to be; NULL when none is near. */
+const char *conf_nearest(const struct conf *conf, const char *key);
+/* Where a key's value came from: «conf/default.lua:12», «environment NAME», «default». Keys inside a table of free
+ * form (plugins.cors.origins) have one of their own. NULL for an unknown key. */
+const char *conf_origin(const struct conf *conf, const char *key);
+/* What is legal but unwise, a line each, «origin: key: …»: `fura check` prints it, `serve` logs it. Only right after
+ * conf_load(): a packed conf carries none. */
+struct slice conf_warnings(const struct conf *conf);
 
 /* Push the nested table a script reads as host.config (secrets included). */
 void conf_push(lua_State *L, const struct conf *conf);
