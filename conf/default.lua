@@ -93,7 +93,15 @@ return {
     idle_timeout_ms = 75000, -- a kept-alive connection without requests, milliseconds (restart)
     write_timeout_ms = 30000, -- a client that reads nothing, milliseconds (restart)
     max_connections = 20000, -- per worker; further ones wait in the kernel (restart)
+    max_requests = 4096, -- being answered at once, per worker; further ones get 503 `overloaded` (restart)
+    access_log = true, -- one log line a request (restart)
     request_deadline_ms = 30000, -- a request and everything it waits for, milliseconds; routes may set less (restart)
+  },
+
+  -- CPU time a script may use between two waits. A rule counts from its call to its return.
+  scripts = {
+    warn_ms = 50, -- beyond it the stack is logged, milliseconds; 0 = never (restart)
+    kill_ms = 500, -- beyond it the script is stopped, milliseconds; 0 = never (restart)
   },
 
   redis = {

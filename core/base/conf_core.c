@@ -41,7 +41,12 @@ const struct conf_key conf_core_keys[] = {
     {NUMBER("http.idle_timeout_ms", 100, HOUR_MS, "milliseconds"), .initial = "75000", .restart = true},
     {NUMBER("http.write_timeout_ms", 100, HOUR_MS, "milliseconds"), .initial = "30000", .restart = true},
     {NUMBER("http.max_connections", 1, 1000000, NULL), .initial = "20000", .restart = true},
+    {NUMBER("http.max_requests", 1, 1000000, NULL), .initial = "4096", .restart = true},
+    {SWITCH("http.access_log"), .initial = "on", .restart = true},
     {NUMBER("http.request_deadline_ms", 100, HOUR_MS, "milliseconds"), .initial = "30000", .restart = true},
+
+    {NUMBER("scripts.warn_ms", 0, HOUR_MS, "milliseconds"), .initial = "50", .restart = true},
+    {NUMBER("scripts.kill_ms", 0, HOUR_MS, "milliseconds"), .initial = "500", .restart = true},
 
     {.name = "redis.url", .type = CONF_TYPE_URL, .schemes = "redis|rediss|unix|redis+sentinel", .credentials = true,
      .initial = "redis://127.0.0.1:6379/0", .env = "REDIS_URL", .restart = true},

@@ -116,7 +116,7 @@ static void push_member(lua_State *L, struct exchange *exchange, enum member mem
         lua_pushstring(L, exchange->route ? route_pattern(exchange->route) : NULL);
         break;
     case ALLOW:
-        lua_pushstring(L, exchange->allow[0] ? exchange->allow : NULL);
+        lua_pushstring(L, exchange->is_known_path ? exchange->match.allow : NULL);
         break;
     case IS_LOCAL:
         lua_pushboolean(L, http_is_local(req));

@@ -114,7 +114,8 @@ static int l_info(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"read", l_read}, {"list", l_list}, {"compile", l_compile}, {"info", l_info}, {NULL, NULL},
+    {"read", l_read},   {"list", l_list}, {"compile", l_compile},
+    {"guard", l_guard}, {"info", l_info}, {NULL, NULL},
 };
 
 void bind_script_open(lua_State *L, struct host *host)

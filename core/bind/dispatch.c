@@ -240,8 +240,10 @@ static void on_head(void *owner, struct http_request *req)
         exchange->route = &routes->list[exchange->match.index - 1];
         if (exchange->route->max_body_bytes)
             http_set_max_body(req, exchange->route->max_body_bytes);
-    } else if (rc == R_DENIED) {
-        snprintf(exchange->allow, sizeof exchange->allow, "%s", exchange->match.allow);
+    } else if (rc == R_INVALID) {
+        http_reply_problem(req, 400, "bad_request");
+    } else {
+        exchange->is_known_path = rc == R_DENIED;
     }
 }
 

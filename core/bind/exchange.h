@@ -19,7 +19,7 @@ struct exchange {
     struct generation *generation; /* held */
     struct route *route;           /* NULL: no such path, or method not allowed */
     struct router_match match;
-    char allow[128]; /* methods of the path when this one is not among them */
+    bool is_known_path; /* without a route: `match.allow` has the methods it takes */
     struct task *task;
     struct exchange **box; /* the script's handle; cleared when the task ends */
     bool started, done, streaming, has_context;
