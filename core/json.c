@@ -1,5 +1,6 @@
 /* json.c: see json.h. One recursive scanner checks; the finders then trust the text. */
 #include "json.h"
+#include "base/json_text.h"
 
 #include <stdlib.h>
 
@@ -294,45 +295,6 @@ bool json_find_bool(struct slice object, const char *name, bool fallback)
     return value.data[0] == 't';
 }
 
-/* Length of the well-formed UTF-8 sequence at `text`, 0 when there is none. */
-static size_t utf8_length(struct slice text)
-{
-    unsigned char lead = (unsigned char)text.data[0];
-    size_t len = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (len == 1)
-        return 1;
-    if (lead < 0xc2 || lead > 0xf4 || text.len < len)
-        return 0;
-    unsigned code = lead & (0x7fu >> len);
-    for (size_t i = 1; i < len; i++) {
-        if (((unsigned char)text.data[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | ((unsigned char)text.data[i] & 0x3f);
-    }
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    return code < least[len] || code > 0x10ffff || surrogate ? 0 : len;
-}
-
-void json_put_text(struct buf *out, struct slice text)
-{
-    buf_append_char(out, '"');
-    while (text.len > 0) {
-        size_t len = utf8_length(text);
-        unsigned char c = (unsigned char)text.data[0];
-        if (len == 0)
-            buf_append_slice(out, SLICE("\xef\xbf\xbd"));
-        else if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c < 0x20)
-            buf_printf(out, "\\u%04x", c);
-        else
-            buf_append(out, text.data, len);
-        text = slice_from(text, len ? len : 1);
-    }
-    buf_append_char(out, '"');
-}
-
 void json_put_comma(struct buf *out)
 {
     char last = out->len ? out->data[out->len - 1] : '[';
@@ -343,14 +305,14 @@ void json_put_comma(struct buf *out)
 void json_put_name(struct buf *out, const char *name)
 {
     json_put_comma(out);
-    json_put_text(out, slice_cstr(name));
+    json_text_append(out, slice_cstr(name));
     buf_append_char(out, ':');
 }
 
 void json_put_member(struct buf *out, const char *name, struct slice text)
 {
     json_put_name(out, name);
-    json_put_text(out, text);
+    json_text_append(out, text);
 }
 
 void json_put_integer(struct buf *out, const char *name, int64_t value)

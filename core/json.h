@@ -23,8 +23,6 @@ bool json_find_text(struct slice object, const char *name, struct buf *out);
 double json_find_number(struct slice object, const char *name, double fallback);
 bool json_find_bool(struct slice object, const char *name, bool fallback);
 
-/* Append a quoted, escaped string. Bytes that are no UTF-8 become U+FFFD. */
-void json_put_text(struct buf *out, struct slice text);
 /* Append `"name":` with a comma before it unless an object or a list was just opened. */
 void json_put_name(struct buf *out, const char *name);
 void json_put_member(struct buf *out, const char *name, struct slice text);

@@ -1,0 +1,140 @@
+/* client.c: see client.h. */
+#include "command/client.h"
+#include "json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { ANSWER_MAX = 64 * 1024 * 1024 };
+
+static int connect_to(const char *path, struct failure *why)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+
+    if (len >= sizeof address.sun_path) {
+        fail(why, R_INVALID, "the path of the control socket is too long: %s", path);
+        return -1;
+    }
+    memcpy(address.sun_path, path, len + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    if (errno == ENOENT || errno == ECONNREFUSED)
+        fail(why, R_UNAVAILABLE,
+             "no server is running here (nothing answers at %s): start one with `fura serve`",
+             path);
+    else
+        fail(why, R_UNAVAILABLE, "cannot reach the server at %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static bool send_all(int fd, struct slice text)
+{
+    while (text.len > 0) {
+        ssize_t n = send(fd, text.data, text.len, MSG_NOSIGNAL);
+        if (n < 0 && errno != EINTR)
+            return false;
+        text = slice_from(text, n > 0 ? (size_t)n : 0);
+    }
+    return true;
+}
+
+static void receive_all(int fd, struct buf *out)
+{
+    ssize_t n = 1;
+    while (n != 0 && out->len < ANSWER_MAX) {
+        char *space = buf_reserve(out, 65536);
+        n = recv(fd, space, 65536, 0);
+        if (n < 0 && errno != EINTR)
+            return;
+        out->len += n > 0 ? (size_t)n : 0;
+    }
+}
+
+bool client_exchange(const char *path, struct slice request, struct buf *out, struct failure *why)
+{
+    int fd = connect_to(path, why);
+    if (fd < 0)
+        return false;
+    bool sent = send_all(fd, request) && send_all(fd, SLICE("\n"));
+    if (sent)
+        receive_all(fd, out);
+    close(fd);
+    if (out->len == 0)
+        fail(why, R_CLOSED,
+             "the server at %s closed the connection without an answer (only its owner and root "
+             "may ask)",
+             path);
+    return out->len > 0;
+}
+
+bool client_path(const struct conf *conf, struct buf *path)
+{
+    const char *address = conf_string(conf, "admin_listen");
+    if (!address || strncmp(address, "unix:", 5) != 0)
+        return false;
+    buf_append_slice(path, slice_cstr(address + 5));
+    return true;
+}
+
+/* Settings that are broken now must not keep anybody from asking the server that runs. */
+static bool find_path(const struct invocation *invocation, struct buf *path)
+{
+    const char *address = getenv("FURA_ADMIN_LISTEN");
+    if (address && strncmp(address, "unix:", 5) == 0) {
+        buf_append_slice(path, slice_cstr(address + 5));
+        return true;
+    }
+    struct conf *conf = command_conf(invocation);
+    if (!conf)
+        return false;
+    bool found = client_path(conf, path);
+    conf_free(conf);
+    return found;
+}
+
+bool client_next_line(struct slice *lines, struct slice *line)
+{
+    const char *newline = lines->len ? memchr(lines->data, '\n', lines->len) : NULL;
+    if (!newline)
+        return false;
+    *line = slice_of(lines->data, (size_t)(newline - lines->data));
+    *lines = slice_from(*lines, line->len + 1);
+    return true;
+}
+
+int client_ask(const struct invocation *invocation, struct slice request, struct buf *out,
+               struct slice *last)
+{
+    struct buf path = {0}, error = {0};
+    struct failure why = {.rc = R_OK};
+    struct slice rest, line;
+    int status = EXIT_REFUSED;
+
+    *last = SLICE("{}");
+    if (!find_path(invocation, &path))
+        goto done;
+    if (!client_exchange(buf_cstr(&path), request, out, &why)) {
+        fprintf(stderr, "fura: %s\n", why.text);
+        goto done;
+    }
+    rest = buf_slice(out);
+    while (client_next_line(&rest, &line))
+        if (json_valid(line))
+            *last = line;
+    if (json_find_bool(*last, "ok", false))
+        status = EXIT_OK;
+    else if (json_find_text(*last, "error", &error) && !invocation->json)
+        fprintf(stderr, "fura: %s\n", buf_cstr(&error));
+done:
+    buf_free(&path);
+    buf_free(&error);
+    return status;
+}

@@ -1,0 +1,596 @@
+/* crew.c: see crew.h. */
+#include "crew.h"
+#include "channel.h"
+#include "crash.h"
+#include "json.h"
+#include "worker.h"
+#include "base/bundle.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "base/state.h"
+#include "net/loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 500,
+    BACKOFF_FIRST_MS = 100,
+    BACKOFF_MAX_MS = 5000,
+    STEADY_MS = 10000, /* a worker that lived this long did not die of its start */
+    STOP_GRACE_MS = 1000,
+    ASK_LIMIT_MS = 30000,
+};
+
+struct worker {
+    struct crew *crew;
+    unsigned number;
+    pid_t pid; /* 0: none */
+    struct channel *channel;
+    struct crash_note *crash;
+    uint64_t live;      /* the generation it serves, 0 while it starts */
+    uint64_t preparing; /* told to build, no verdict yet */
+    uint64_t prepared;  /* built and not committed yet */
+    int64_t started_ms, heard_ms, kill_at_ms;
+    struct worker_figures figures;
+    struct buf last_words; /* why we ended it, when we did */
+    unsigned restarts, quick_deaths;
+    struct loop_timer *restart;
+};
+
+struct question {
+    uint64_t number;
+    struct worker *worker;
+    int64_t deadline_ms;
+    crew_answered *answered;
+    void *owner;
+    struct question *next;
+};
+
+struct crew {
+    struct crew_options options;
+    struct worker *workers;
+    struct question *questions;
+    uint64_t last_question;
+    uint64_t committed; /* 0 before the first commit */
+    const struct bundle *bundle;
+    uint64_t candidate; /* being voted on; 0 when none */
+    struct loop_timer *tick;
+    int64_t ticked_ms;
+    bool ending;
+    struct loop_later empty;
+};
+
+static struct worker *worker_at(const struct crew *crew, unsigned number)
+{
+    return number >= 1 && number <= crew->options.workers ? &crew->workers[number - 1] : NULL;
+}
+
+static void send_to(struct worker *worker, enum channel_kind kind, uint64_t number)
+{
+    if (worker->channel)
+        channel_send(worker->channel, &(struct channel_frame){.kind = kind, .number = number}, -1);
+}
+
+static void send_prepare(struct worker *worker, uint64_t number, const struct bundle *bundle)
+{
+    worker->preparing = number;
+    channel_send(worker->channel,
+                 &(struct channel_frame){.kind = CHANNEL_PREPARE, .number = number},
+                 bundle_fd(bundle));
+}
+
+/* End a worker that will not end by itself; `why` goes into the line about its death. */
+static void kill_worker(struct worker *worker, const char *why)
+{
+    buf_clear(&worker->last_words);
+    buf_append_slice(&worker->last_words, slice_cstr(why));
+    kill(worker->pid, SIGKILL);
+}
+
+static void publish_live(struct crew *crew)
+{
+    atomic_store(&crew->options.state->workers_live, crew_live(crew));
+    metric_set(
+        metrics_find(crew->options.metrics, METRIC_GAUGE, SLICE("fura_workers_live"), SLICE("")),
+        crew_live(crew));
+}
+
+/* ---- questions ---- */
+
+static void answer_question(struct question **link, enum result rc, struct slice reply)
+{
+    struct question *question = *link;
+    *link = question->next;
+    question->answered(question->owner, question->worker->number, rc, reply);
+    free(question);
+}
+
+/* The callback may ask again, so the walk starts anew after each. */
+static void fail_questions(struct crew *crew, const struct worker *worker, int64_t now_ms)
+{
+    struct question **link = &crew->questions;
+    while (*link) {
+        if ((*link)->worker == worker || (*link)->deadline_ms <= now_ms) {
+            answer_question(link, worker ? R_CLOSED : R_TIMEOUT, SLICE(""));
+            link = &crew->questions;
+        } else {
+            link = &(*link)->next;
+        }
+    }
+}
+
+static void take_reply(struct crew *crew, const struct channel_frame *frame)
+{
+    struct question **link = &crew->questions;
+    while (*link && (*link)->number != frame->number)
+        link = &(*link)->next;
+    if (*link)
+        answer_question(link, R_OK, frame->body);
+}
+
+enum result crew_ask(struct crew *crew, unsigned number, struct slice request,
+                     crew_answered *answered, void *owner)
+{
+    struct worker *worker = worker_at(crew, number);
+    if (!worker || !worker->channel || !worker->live)
+        return R_UNAVAILABLE;
+
+    struct question *question = mem_new(struct question);
+    question->number = ++crew->last_question;
+    question->worker = worker;
+    question->deadline_ms = clock_monotonic_ms() + ASK_LIMIT_MS;
+    question->answered = answered;
+    question->owner = owner;
+    question->next = crew->questions;
+    crew->questions = question;
+    channel_send(worker->channel,
+                 &(struct channel_frame){
+                     .kind = CHANNEL_REQUEST, .number = question->number, .body = request},
+                 -1);
+    return R_OK;
+}
+
+void crew_answer(struct crew *crew, unsigned number, uint64_t question, struct slice lines)
+{
+    struct worker *worker = worker_at(crew, number);
+    if (worker && worker->channel)
+        channel_send(
+            worker->channel,
+            &(struct channel_frame){.kind = CHANNEL_ANSWER, .number = question, .body = lines}, -1);
+}
+
+/* ---- what workers say ---- */
+
+static void go_live(struct worker *worker, uint64_t number)
+{
+    send_to(worker, CHANNEL_COMMIT, number);
+    worker->live = number;
+    publish_live(worker->crew);
+}
+
+static void take_verdict(struct worker *worker, const struct channel_frame *frame)
+{
+    struct crew *crew = worker->crew;
+
+    if (frame->number != worker->preparing)
+        return; /* about one we aborted since */
+    worker->preparing = 0;
+    worker->prepared = frame->status ? frame->number : 0;
+    if (frame->number == crew->candidate) {
+        crew->options.on_verdict(crew->options.owner, worker->number, frame->number,
+                                 frame->status != 0, frame->body);
+    } else if (frame->status && frame->number == crew->committed) {
+        go_live(worker, frame->number);
+        log_info("worker serves", LOG_INT("worker", worker->number),
+                 LOG_INT("generation", frame->number));
+    } else if (!frame->status) {
+        log_error("a new worker cannot build the committed generation",
+                  LOG_INT("worker", worker->number), LOG_SLICE("problems", frame->body));
+        send_to(worker, CHANNEL_STOP, 0);
+    }
+}
+
+static void on_frame(void *owner, const struct channel_frame *frame, int fd)
+{
+    struct worker *worker = owner;
+    const struct crew_options *options = &worker->crew->options;
+
+    if (fd >= 0)
+        close(fd);
+    worker->heard_ms = clock_monotonic_ms();
+    switch (frame->kind) {
+    case CHANNEL_HEARTBEAT:
+        if (frame->body.len == sizeof worker->figures)
+            memcpy(&worker->figures, frame->body.data, frame->body.len);
+        break;
+    case CHANNEL_PREPARED:
+        take_verdict(worker, frame);
+        break;
+    case CHANNEL_REPLY:
+        take_reply(worker->crew, frame);
+        break;
+    case CHANNEL_ASK:
+        options->on_ask(options->owner, worker->number, frame->number, frame->body);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Its process ends soon and SIGCHLD tells; if it only lost its line, the silence will. */
+static void on_channel_closed(void *owner)
+{
+    struct worker *worker = owner;
+    channel_close(worker->channel);
+    worker->channel = NULL;
+}
+
+/* ---- starting ---- */
+
+static void run_child(struct worker *worker, int fd)
+{
+    struct crew *crew = worker->crew;
+    struct worker_setup setup = *crew->options.setup;
+
+    for (unsigned i = 0; i < crew->options.workers; i++)
+        channel_disown(crew->workers[i].channel);
+    crew->options.in_child(crew->options.owner);
+    setup.number = worker->number;
+    setup.channel_fd = fd;
+    setup.crash = worker->crash;
+    exit(worker_run(&setup));
+}
+
+static void schedule_restart(struct worker *worker)
+{
+    int64_t pause_ms = 0;
+    if (worker->quick_deaths > 0) {
+        unsigned doublings = worker->quick_deaths < 8 ? worker->quick_deaths - 1 : 7;
+        pause_ms = (int64_t)BACKOFF_FIRST_MS << doublings;
+        pause_ms = pause_ms > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : pause_ms;
+    }
+    loop_timer_start(worker->restart, pause_ms);
+}
+
+static bool fork_worker(struct worker *worker)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+        return false;
+    crash_note_clear(worker->crash);
+    fflush(NULL); /* or the child would write our unwritten lines again */
+    worker->pid = fork();
+    if (worker->pid == 0) {
+        close(pair[0]);
+        run_child(worker, pair[1]);
+    }
+    close(pair[1]);
+    if (worker->pid < 0) {
+        close(pair[0]);
+        worker->pid = 0;
+        return false;
+    }
+    worker->channel =
+        channel_open(worker->crew->options.loop, pair[0],
+                     &(struct channel_callbacks){on_frame, on_channel_closed, worker});
+    return true;
+}
+
+static void start_worker(struct worker *worker)
+{
+    struct crew *crew = worker->crew;
+
+    loop_timer_stop(worker->restart);
+    if (!fork_worker(worker)) {
+        log_error("cannot start a worker", LOG_INT("worker", worker->number),
+                  LOG_STR("reason", strerror(errno)));
+        worker->quick_deaths++;
+        schedule_restart(worker);
+        return;
+    }
+    worker->started_ms = worker->heard_ms = clock_monotonic_ms();
+    worker->kill_at_ms = 0;
+    worker->figures = (struct worker_figures){0};
+    buf_clear(&worker->last_words);
+    if (crew->committed && !crew->candidate)
+        send_prepare(worker, crew->committed, crew->bundle);
+}
+
+static void on_restart_due(void *owner)
+{
+    struct worker *worker = owner;
+    /* During a vote the newcomer waits for its outcome: crew_commit() or crew_abort() tells it what
+     * to build. */
+    if (!worker->crew->ending && !worker->pid)
+        start_worker(worker);
+}
+
+/* ---- watching ---- */
+
+static void watch_worker(struct worker *worker, int64_t now_ms)
+{
+    if (worker->kill_at_ms && now_ms >= worker->kill_at_ms)
+        kill_worker(worker, "it did not end when told to");
+    else if (now_ms - worker->heard_ms >= WORKER_SILENCE_MS)
+        kill_worker(worker, "it was silent for 5 seconds, so the master killed it");
+}
+
+static void on_tick(void *owner)
+{
+    struct crew *crew = owner;
+    int64_t now_ms = clock_monotonic_ms();
+    /* After a pause of our own (a suspended machine) silence proves nothing: listen first. */
+    bool overslept = now_ms - crew->ticked_ms > WORKER_SILENCE_MS / 2;
+
+    crew->ticked_ms = now_ms;
+    for (unsigned i = 0; i < crew->options.workers; i++) {
+        struct worker *worker = &crew->workers[i];
+        if (overslept)
+            worker->heard_ms = now_ms;
+        if (worker->pid)
+            watch_worker(worker, now_ms);
+    }
+    fail_questions(crew, NULL, now_ms);
+    loop_timer_start(crew->tick, TICK_MS);
+}
+
+/* ---- dying ---- */
+
+static void describe_death(const struct worker *worker, int status, struct buf *out)
+{
+    if (WIFSIGNALED(status))
+        buf_printf(out, "killed by signal %d (SIG%s)", WTERMSIG(status),
+                   sigabbrev_np(WTERMSIG(status)));
+    else
+        buf_printf(out, "exited with status %d", WEXITSTATUS(status));
+    if (worker->last_words.len > 0)
+        buf_printf(out, ": %.*s", (int)worker->last_words.len, worker->last_words.data);
+}
+
+static void report_death(struct worker *worker, pid_t pid, struct slice reason)
+{
+    struct buf words = {0};
+    crash_describe(worker->crash, &words);
+    log_error("worker died", LOG_INT("worker", worker->number), LOG_INT("pid", pid),
+              LOG_SLICE("reason", reason), LOG_SLICE("last_words", buf_slice(&words)));
+    buf_free(&words);
+    metric_add(metrics_find(worker->crew->options.metrics, METRIC_COUNTER,
+                            SLICE("fura_worker_restarts_total"), SLICE("")),
+               1);
+}
+
+static void on_all_gone(void *owner)
+{
+    struct crew *crew = owner;
+    crew->options.on_empty(crew->options.owner);
+}
+
+static bool is_anyone_there(const struct crew *crew)
+{
+    for (unsigned i = 0; i < crew->options.workers; i++)
+        if (crew->workers[i].pid)
+            return true;
+    return false;
+}
+
+static void check_empty(struct crew *crew)
+{
+    if (crew->ending && !is_anyone_there(crew))
+        loop_later(crew->options.loop, &crew->empty, on_all_gone, crew);
+}
+
+static void bury(struct worker *worker, int status)
+{
+    struct crew *crew = worker->crew;
+    uint64_t was_preparing = worker->preparing;
+    pid_t pid = worker->pid;
+    struct buf reason = {0};
+
+    describe_death(worker, status, &reason);
+    channel_close(worker->channel);
+    worker->channel = NULL;
+    worker->pid = 0;
+    worker->live = worker->preparing = worker->prepared = 0;
+    publish_live(crew);
+    fail_questions(crew, worker, 0);
+    if (crew->ending) {
+        check_empty(crew);
+    } else {
+        report_death(worker, pid, buf_slice(&reason));
+        bool steady = clock_monotonic_ms() - worker->started_ms >= STEADY_MS;
+        worker->quick_deaths = steady ? 0 : worker->quick_deaths + 1;
+        worker->restarts++;
+        schedule_restart(worker);
+        if (was_preparing && was_preparing == crew->candidate)
+            crew->options.on_verdict(crew->options.owner, worker->number, was_preparing, false,
+                                     buf_slice(&reason));
+    }
+    buf_free(&reason);
+}
+
+bool crew_reaped(struct crew *crew, pid_t pid, int status)
+{
+    for (unsigned i = 0; i < crew->options.workers; i++)
+        if (crew->workers[i].pid == pid) {
+            bury(&crew->workers[i], status);
+            return true;
+        }
+    return false;
+}
+
+/* ---- votes ---- */
+
+void crew_prepare(struct crew *crew, uint64_t number, const struct bundle *bundle)
+{
+    if (crew->ending)
+        return;
+    crew->candidate = number;
+    for (unsigned i = 0; i < crew->options.workers; i++) {
+        struct worker *worker = &crew->workers[i];
+        if (!worker->pid)
+            start_worker(worker);
+        if (worker->preparing)
+            send_to(worker, CHANNEL_ABORT, worker->preparing);
+        if (worker->channel)
+            send_prepare(worker, number, bundle);
+        else
+            worker->preparing = number; /* dying: its burial votes no */
+    }
+}
+
+void crew_commit(struct crew *crew, uint64_t number, const struct bundle *bundle)
+{
+    crew->committed = number;
+    crew->bundle = bundle;
+    crew->candidate = 0;
+    for (unsigned i = 0; i < crew->options.workers; i++) {
+        struct worker *worker = &crew->workers[i];
+        if (!worker->channel)
+            continue;
+        /* One that died after its yes and is back has not heard of this bundle yet. */
+        if (worker->prepared == number)
+            go_live(worker, number);
+        else
+            send_prepare(worker, number, bundle);
+    }
+}
+
+void crew_abort(struct crew *crew, uint64_t number)
+{
+    crew->candidate = 0;
+    for (unsigned i = 0; i < crew->options.workers; i++) {
+        struct worker *worker = &crew->workers[i];
+        send_to(worker, CHANNEL_ABORT, number);
+        worker->preparing = 0;
+        if (worker->channel && !worker->live && crew->committed)
+            send_prepare(worker, crew->committed, crew->bundle);
+    }
+}
+
+/* ---- ending ---- */
+
+void crew_reopen_logs(struct crew *crew)
+{
+    for (unsigned i = 0; i < crew->options.workers; i++)
+        send_to(&crew->workers[i], CHANNEL_REOPEN, 0);
+}
+
+static void end_all(struct crew *crew, enum channel_kind how, int64_t limit_ms)
+{
+    crew->ending = true;
+    for (unsigned i = 0; i < crew->options.workers; i++) {
+        struct worker *worker = &crew->workers[i];
+        loop_timer_stop(worker->restart);
+        send_to(worker, how, (uint64_t)limit_ms);
+        worker->kill_at_ms = clock_monotonic_ms() + limit_ms + STOP_GRACE_MS;
+    }
+    check_empty(crew);
+}
+
+void crew_drain(struct crew *crew, int64_t limit_ms)
+{
+    end_all(crew, CHANNEL_DRAIN, limit_ms);
+}
+
+void crew_stop(struct crew *crew)
+{
+    end_all(crew, CHANNEL_STOP, 0);
+}
+
+/* ---- life and figures ---- */
+
+struct crew *crew_new(const struct crew_options *options)
+{
+    struct crew *crew = mem_new(struct crew);
+    crew->options = *options;
+    crew->workers = mem_zalloc(options->workers * sizeof *crew->workers);
+    for (unsigned i = 0; i < options->workers; i++) {
+        crew->workers[i].crew = crew;
+        crew->workers[i].number = i + 1;
+        crew->workers[i].crash = crash_note_new();
+        crew->workers[i].restart = loop_timer_new(options->loop, on_restart_due, &crew->workers[i]);
+    }
+    crew->ticked_ms = clock_monotonic_ms();
+    crew->tick = loop_timer_new(options->loop, on_tick, crew);
+    loop_timer_start(crew->tick, TICK_MS);
+    return crew;
+}
+
+void crew_free(struct crew *crew)
+{
+    for (unsigned i = 0; i < crew->options.workers; i++) {
+        struct worker *worker = &crew->workers[i];
+        channel_close(worker->channel);
+        crash_note_free(worker->crash);
+        loop_timer_free(worker->restart);
+        buf_free(&worker->last_words);
+    }
+    loop_later_cancel(&crew->empty);
+    loop_timer_free(crew->tick);
+    free(crew->workers);
+    free(crew);
+}
+
+unsigned crew_size(const struct crew *crew)
+{
+    return crew->options.workers;
+}
+
+unsigned crew_live(const struct crew *crew)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < crew->options.workers; i++)
+        count += crew->workers[i].live != 0;
+    return count;
+}
+
+unsigned crew_any_live(const struct crew *crew)
+{
+    for (unsigned i = 0; i < crew->options.workers; i++)
+        if (crew->workers[i].live && crew->workers[i].channel)
+            return i + 1;
+    return 0;
+}
+
+static const char *state_name(const struct worker *worker)
+{
+    if (!worker->pid)
+        return "waiting to restart";
+    if (worker->crew->ending)
+        return "draining";
+    return worker->live ? "live" : "starting";
+}
+
+void crew_describe(const struct crew *crew, struct buf *out)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    buf_append_char(out, '[');
+    for (unsigned i = 0; i < crew->options.workers; i++) {
+        const struct worker *worker = &crew->workers[i];
+        json_put_comma(out);
+        buf_append_char(out, '{');
+        json_put_integer(out, "worker", worker->number);
+        json_put_member(out, "state", slice_cstr(state_name(worker)));
+        json_put_integer(out, "pid", worker->pid);
+        json_put_integer(out, "generation", (int64_t)worker->live);
+        json_put_integer(out, "uptime_s", worker->pid ? (now_ms - worker->started_ms) / 1000 : 0);
+        json_put_integer(out, "memory_bytes", (int64_t)worker->figures.memory_bytes);
+        json_put_integer(out, "script_bytes", (int64_t)worker->figures.script_bytes);
+        json_put_integer(out, "connections", worker->figures.connections);
+        json_put_integer(out, "tasks", worker->figures.tasks);
+        json_put_integer(out, "generations", worker->figures.generations);
+        json_put_integer(out, "restarts", worker->restarts);
+        buf_append_char(out, '}');
+    }
+    buf_append_char(out, ']');
+}

@@ -1,0 +1,136 @@
+/* main.c: the table of contents of the command line. */
+#include "command/command.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command commands[] = {
+    {"serve", "serve", "master and workers in the foreground; logs to stderr", serve_run, false},
+    {"check", "check", "everything a reload would do, without serving", check_run, false},
+    {"reload", "reload", "bring edited sources and settings live, or say why not", reload_run,
+     false},
+    {"status", "status", "workers, generation, uptime, memory, connections", status_run, false},
+    {"ps", "ps", "requests and jobs that run now, and what they wait for", ps_run, false},
+    {"kill", "kill ID", "end one of them", kill_run, false},
+    {"stop", "stop", "drain and stop the running server", stop_run, false},
+    {"migrate", "migrate up|status|new NAME", "the numbered SQL of migrations/", migrate_run,
+     false},
+    {"routes", "routes", "method, path, access and limits of every route", routes_run, false},
+    {"config", "config", "the settings in force and where each comes from", config_run, false},
+    {"test", "test [PATH…]", "specs inside the runtime", test_run, false},
+    {"run", "run FILE [ARGS…]", "one script in the runtime, with I/O", run_run, true},
+    {"console", "console", "a prompt inside the runtime", console_run, false},
+    {"call", "call NAME [JSON]", "ask a function of the running application", call_run, false},
+    {"version", "version", "versions and build flags", version_run, false},
+};
+enum { COUNT = sizeof commands / sizeof *commands };
+
+static void print_entry(void *owner, const char *name, const char *about)
+{
+    (void)owner;
+    printf("  %-10s %s\n", name, about);
+}
+
+static int print_menu(const struct conf_source *source)
+{
+    printf("usage: fura COMMAND [-c conf/FILE.lua] [--json] …\n\n");
+    for (int i = 0; i < COUNT; i++)
+        print_entry(NULL, commands[i].name, commands[i].about);
+    extension_each(source, print_entry, NULL);
+    printf("\n`fura COMMAND --help` says more.\n");
+    return EXIT_OK;
+}
+
+static int print_help(const struct invocation *invocation)
+{
+    if (!invocation->command)
+        return extension_help(invocation);
+    printf("usage: fura %s [-c conf/FILE.lua] [--json]\n\n%s\n", invocation->command->usage,
+           invocation->command->about);
+    return EXIT_OK;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (int i = 0; i < COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static void suggest(const char *word)
+{
+    const char *names[COUNT];
+
+    for (int i = 0; i < COUNT; i++)
+        names[i] = commands[i].name;
+    const char *nearest = conf_nearest_of(names, COUNT, word);
+    fprintf(stderr, "fura: there is no command %s%s%s%s\n", word, nearest ? "; did you mean " : "",
+            nearest ? nearest : "", nearest ? "?" : " (`fura` alone lists them)");
+}
+
+/* Take the shared options out of the arguments. False: one of them is not right. */
+static bool take_options(struct invocation *invocation, char **words, bool *help)
+{
+    bool options = true;
+
+    for (; *words; words++) {
+        const char *word = *words;
+        bool verbatim =
+            invocation->command && invocation->command->verbatim && invocation->argc > 0;
+        if (!options || verbatim || word[0] != '-' || word[1] == '\0') {
+            invocation->argv[invocation->argc++] = *words;
+        } else if (strcmp(word, "--") == 0) {
+            options = false;
+        } else if (strcmp(word, "--json") == 0) {
+            invocation->json = true;
+        } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+            *help = true;
+        } else if (strcmp(word, "-c") == 0 && words[1]) {
+            invocation->source.conf_path = *++words;
+        } else if (invocation->command) {
+            fprintf(stderr, "fura: unknown option %s\n", word);
+            return false;
+        } else {
+            invocation->argv[invocation->argc++] = *words; /* the application's own */
+        }
+    }
+    return true;
+}
+
+static int run_command(struct invocation *invocation, char **words)
+{
+    bool help = false;
+
+    invocation->command = find_command(invocation->word);
+    if (!take_options(invocation, words, &help))
+        return EXIT_USAGE;
+    command_locate(&invocation->source);
+    if (!invocation->command && !extension_exists(&invocation->source, invocation->word)) {
+        suggest(invocation->word);
+        return EXIT_USAGE;
+    }
+    if (help)
+        return print_help(invocation);
+    return invocation->command ? invocation->command->run(invocation) : extension_run(invocation);
+}
+
+int main(int argc, char **argv)
+{
+    struct invocation invocation = {.all = argv};
+    int status;
+
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        command_locate(&invocation.source);
+        status = print_menu(&invocation.source);
+    } else {
+        invocation.word = argv[1];
+        invocation.argv = mem_zalloc((size_t)argc * sizeof *invocation.argv);
+        status = run_command(&invocation, argv + 2);
+        free(invocation.argv);
+    }
+    free((char *)invocation.source.root);
+    return status;
+}

@@ -1,0 +1,63 @@
+/* reload.h: bringing a new generation live, or not at all. The master reads configuration and
+ * sources once into a bundle, every worker builds from it beside what it serves, and only when all
+ * said yes they swap. Requests queue: each waits for the running one, then runs its own. The very
+ * first one is the start. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/conf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct crew;
+struct loop;
+struct metrics;
+struct reload;
+struct server_state;
+
+struct reload_verdict {
+    bool given, ok;
+    struct buf reason;
+};
+
+struct reload_outcome {
+    bool ok;
+    uint64_t generation;                   /* the one tried */
+    const char *hash;                      /* of its bundle; empty when it could not be read */
+    const char *origin;                    /* who asked: "start", "signal", "command", "watcher" */
+    struct slice problems;                 /* a line each, without repeats; empty when ok */
+    const struct reload_verdict *verdicts; /* by worker, from 1 at [0] */
+    unsigned workers;
+};
+
+/* Runs exactly once per request, never before reload_request() returned. */
+typedef void reload_done(void *owner, const struct reload_outcome *outcome);
+
+struct reload_options {
+    struct loop *loop;
+    struct crew *crew;
+    struct server_state *state;
+    struct metrics *metrics;
+    struct conf_source source;
+    struct conf *conf; /* taken: what the server starts with */
+    /* After each one, before the requester is told. `conf` is the one in force now. */
+    void (*on_finished)(void *owner, const struct reload_outcome *outcome, const struct conf *conf);
+    void *owner;
+};
+
+struct reload *reload_new(const struct reload_options *options);
+void reload_free(
+    struct reload *reload); /* after the loop ended: requesters are told nothing any more */
+
+/* `origin` is a literal. `done` may be NULL. */
+void reload_request(struct reload *reload, const char *origin, reload_done *done, void *owner);
+/* From the crew's on_verdict. */
+void reload_take_verdict(struct reload *reload, unsigned worker, uint64_t number, bool ok,
+                         struct slice reason);
+bool reload_is_busy(const struct reload *reload);
+const struct conf *reload_conf(const struct reload *reload);
+uint64_t reload_generation(const struct reload *reload); /* committed; 0 before the first */
+const char *reload_hash(const struct reload *reload);
+/* Append a JSON list of the last twenty, newest first. */
+void reload_describe(const struct reload *reload, struct buf *out);

@@ -1,0 +1,13 @@
+/* watch.h: notices that sources were edited, in development. Editors write in bursts: one report
+ * comes when nothing changed for a tenth of a second. */
+#pragma once
+
+struct loop;
+struct watch;
+
+/* Watch everything below the `folders` (NULL ends the list; absent ones are skipped). Gives NULL
+ * when the system refuses. */
+struct watch *watch_open(struct loop *loop, const char *const *folders,
+                         void (*on_change)(void *owner), void *owner);
+void watch_close(struct watch *watch);  /* NULL is fine */
+void watch_disown(struct watch *watch); /* in a forked child */
