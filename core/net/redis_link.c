@@ -26,12 +26,13 @@ static void set_endpoint(struct redis_link *link, const struct redis_endpoint *e
 
 static void log_state(const struct redis_link *link)
 {
+    const char *host = link->endpoint.host ? link->endpoint.host : "";
     if (link->up)
-        log_info("redis connected", LOG_STR("for", link->purpose),
-                 LOG_STR("host", link->endpoint.host), LOG_INT("port", link->endpoint.port));
+        log_info("redis connected", LOG_STR("for", link->purpose), LOG_STR("host", host),
+                 LOG_INT("port", link->endpoint.port));
     else
-        log_warn("redis is away", LOG_STR("for", link->purpose),
-                 LOG_STR("reason", link->last_why.text));
+        log_warn("redis is away", LOG_STR("for", link->purpose), LOG_STR("host", host),
+                 LOG_INT("port", link->endpoint.port), LOG_STR("reason", link->last_why.text));
 }
 
 /* Half of the pause is random, so that many workers do not come back in step. */

@@ -86,9 +86,7 @@ static void become_server(const struct redis_server *server)
         argv[argc++] = "0";
     }
     memcpy(argv + argc, server->args, server->arg_count * sizeof *argv);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     execvp(argv[0], (char *const *)argv);
-    _exit(127);
 }
 
 static int answers(const struct redis_server *server)
@@ -107,12 +105,15 @@ static int answers(const struct redis_server *server)
     return ok;
 }
 
-void redis_server_start(struct redis_server *server)
+static void start(struct redis_server *server)
 {
     unlink(server->socket);
     server->pid = fork();
-    if (server->pid == 0)
-        become_server(server);
+    if (server->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        server->run(server);
+        _exit(127);
+    }
     for (int i = 0; i < START_TRIES; i++) {
         if (answers(server))
             return;
@@ -121,6 +122,36 @@ void redis_server_start(struct redis_server *server)
         poll(NULL, 0, TRY_PAUSE_MS);
     }
     die("redis-server does not answer");
+}
+
+void redis_server_start(struct redis_server *server)
+{
+    server->run = become_server;
+    start(server);
+}
+
+static void become_sentinel(const struct redis_server *server)
+{
+    if (chdir(server->folder) == 0)
+        execlp("redis-server", "redis-server", "sentinel.conf", "--sentinel", (char *)NULL);
+}
+
+void redis_server_start_sentinel(struct redis_server *sentinel, const struct redis_server *master,
+                                 const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/sentinel.conf", sentinel->folder);
+    sentinel->port = redis_server_free_port();
+    FILE *file = fopen(path, "w");
+    fprintf(file,
+            "port %u\nunixsocket %s\ndir %s\nlogfile sentinel.log\n"
+            "sentinel monitor %s 127.0.0.1 %u 1\n"
+            "sentinel down-after-milliseconds %s 300\n"
+            "sentinel failover-timeout %s 3000\n",
+            sentinel->port, sentinel->socket, sentinel->folder, name, master->port, name, name);
+    fclose(file);
+    sentinel->run = become_sentinel;
+    start(sentinel);
 }
 
 void redis_server_kill(struct redis_server *server)

@@ -12,6 +12,7 @@ struct redis_server {
     const char *args[24];
     unsigned arg_count;
     pid_t pid;
+    void (*run)(const struct redis_server *server); /* private: what the child becomes */
 };
 
 /* Make the folder. Then choose options, then start. */
@@ -21,8 +22,11 @@ void redis_server_use_tcp(struct redis_server *server,
                           const char *option); /* "--port", "--tls-port" */
 
 void redis_server_start(struct redis_server *server); /* returns when it answers */
-void redis_server_kill(struct redis_server *server);  /* kill -9; may be started again */
-void redis_server_end(struct redis_server *server);   /* kill, and remove the folder */
+/* As a sentinel of `master`, impatient and on its own (quorum 1). */
+void redis_server_start_sentinel(struct redis_server *sentinel, const struct redis_server *master,
+                                 const char *name);
+void redis_server_kill(struct redis_server *server); /* kill -9; may be started again */
+void redis_server_end(struct redis_server *server);  /* kill, and remove the folder */
 
 /* A port that was free a moment ago. */
 uint16_t redis_server_free_port(void);
