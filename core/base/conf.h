@@ -33,6 +33,8 @@ bool conf_is_production(const struct conf *conf);
 bool conf_has(const struct conf *conf, const char *key);
 /* The known key that `key` was most likely meant to be; NULL when none is near. */
 const char *conf_nearest(const struct conf *conf, const char *key);
+/* Of `names`, the one that `wanted` was most likely meant to be; NULL when none is near. */
+const char *conf_nearest_of(const char *const *names, unsigned count, const char *wanted);
 /* Where a key's value came from: «conf/default.lua:12», «environment NAME», «default». Keys inside a table of free
  * form (plugins.cors.origins) have one of their own. NULL for an unknown key. */
 const char *conf_origin(const struct conf *conf, const char *key);

@@ -4,6 +4,7 @@
 #include "base/crypto.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -262,4 +263,9 @@ void crypto_uuid(char out[37])
 bool crypto_equal(struct slice a, struct slice b)
 {
     return a.len == b.len && CRYPTO_memcmp(a.data, b.data, a.len) == 0;
+}
+
+const char *crypto_library(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION_STRING);
 }

@@ -45,3 +45,6 @@ void encode_base64url(struct slice data, struct buf *out); /* no padding */
 bool decode_hex(struct slice text, struct buf *out);
 bool decode_base64(struct slice text, struct buf *out);
 bool decode_base64url(struct slice text, struct buf *out); /* refuses padding */
+
+/* For `fura version`. */
+const char *crypto_library(void);

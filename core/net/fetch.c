@@ -253,3 +253,8 @@ static void on_end(void *owner)
     }
     free_call(call);
 }
+
+const char *fetch_library(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version;
+}

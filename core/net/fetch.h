@@ -64,3 +64,6 @@ enum result fetch_start(struct fetch *fetch, const struct fetch_request *request
                         void *owner, struct fetch_call **out, struct failure *why);
 /* `done` runs soon with R_CANCELLED. */
 void fetch_cancel(struct fetch_call *call);
+
+/* For `fura version`. */
+const char *fetch_library(void);

@@ -221,3 +221,8 @@ void loop_on_signal(struct loop *loop, int signal, void (*run)(void *owner, int 
     loop->signals = watch;
     evsignal_add(watch->event, NULL);
 }
+
+const char *loop_library(void)
+{
+    return event_get_version();
+}

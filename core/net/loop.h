@@ -47,3 +47,6 @@ void loop_fd_free(struct loop_fd *watch);               /* NULL is fine */
 /* Signals arrive on the loop like any other event. Lives as long as the loop. */
 void loop_on_signal(struct loop *loop, int signal, void (*run)(void *owner, int signal),
                     void *owner);
+
+/* For `fura version`. */
+const char *loop_library(void);

@@ -11,6 +11,7 @@
 #include "net/pgsql_conn.h"
 #include "net/pgsql_target.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -349,4 +350,10 @@ enum result pgsql_lease(struct pgsql *pgsql, unsigned timeout_ms, pgsql_granted 
     if (rc == R_OK)
         enqueue(pgsql, pgsql_job_lease(timeout_ms, granted, owner));
     return rc;
+}
+
+void pgsql_library(char *out, size_t size)
+{
+    int version = PQlibVersion();
+    snprintf(out, size, "%d.%d", version / 10000, version % 10000);
 }

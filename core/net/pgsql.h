@@ -84,3 +84,6 @@ int64_t pgsql_affected(const struct pgsql_result *result);
 struct slice pgsql_command(const struct pgsql_result *result);
 /* The constraint that refused; empty when none did. Only for a `why` that this driver gave. */
 const char *pgsql_constraint(const struct failure *why);
+
+/* For `fura version`: «15.8». */
+void pgsql_library(char *out, size_t size);

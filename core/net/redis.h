@@ -60,3 +60,6 @@ struct redis_subscription *redis_subscribe(struct redis *redis, struct slice cha
                                            void (*on_message)(void *owner, struct slice message),
                                            void *owner);
 void redis_unsubscribe(struct redis_subscription *subscription);
+
+/* For `fura version`. */
+const char *redis_library(void);

@@ -2,6 +2,7 @@
  * never frees a part of a reply, so the arena is simply emptied after each whole one. */
 #include "net/redis_reader.h"
 #include "base/mem.h"
+#include "net/redis.h"
 
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
@@ -168,4 +169,12 @@ enum result redis_reader_next(struct redis_reader *reader, const struct redisRep
 const char *redis_reader_error(const struct redis_reader *reader)
 {
     return reader->hiredis->errstr;
+}
+
+#define TEXT_OF(number)   #number
+#define NUMBER_OF(number) TEXT_OF(number)
+
+const char *redis_library(void)
+{
+    return NUMBER_OF(HIREDIS_MAJOR) "." NUMBER_OF(HIREDIS_MINOR) "." NUMBER_OF(HIREDIS_PATCH);
 }
