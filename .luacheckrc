@@ -13,7 +13,7 @@ local sandbox = {
     "bit", "require", "host",
   },
 }
-for _, folder in ipairs { "lua/kit", "lua/services", "lua/contracts", "lua/web", "lua/commands" } do
+for _, folder in ipairs { "lua/init.lua", "lua/routes.lua", "lua/settings.lua", "lua/kit", "lua/services", "lua/contracts", "lua/web", "lua/commands" } do
   files[folder] = { std = "none", read_globals = sandbox.read_globals }
 end
 
@@ -26,7 +26,7 @@ files["lua/rules"] = {
   },
 }
 -- The prelude builds that world, so it changes the libraries themselves.
-files["core"] = { ignore = { "122" } }
+files["core"] = { ignore = { "122" }, read_globals = { "host" } }
 
 files["plugins/**/plugin.lua"] = { std = "none", read_globals = sandbox.read_globals }
 files["conf"] = { read_globals = { "env", "file", "include" } }
