@@ -170,9 +170,15 @@ const char *postgres_server_folder(const struct postgres_server *server)
     return server->folder;
 }
 
+static void on_notice(void *owner, const PGresult *notice)
+{
+    (void)owner, (void)notice;
+}
+
 const char *postgres_server_ask(struct postgres_server *server, const char *sql)
 {
     PGconn *conn = PQconnectdb(server->url);
+    PQsetNoticeReceiver(conn, on_notice, NULL);
     PGresult *result = PQexec(conn, sql);
     ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
