@@ -277,7 +277,6 @@ static void free_spares(struct http_server *server)
 void http_server_free(struct http_server *server)
 {
     want_accepting(server, false);
-    server->freed = true;
     loop_later_cancel(&server->turn);
     for (int i = 0; i < HTTP_WAIT_COUNT; i++) {
         while (server->waiting[i].first)
@@ -295,6 +294,7 @@ void http_server_free(struct http_server *server)
     cidr_list_free(server->trusted);
     gzip_free(server->gzip);
     free_spares(server);
+    server->freed = true;
     http_server_release_memory(server);
 }
 
