@@ -5,6 +5,10 @@ CREATE TABLE drivers (
     last_name text,
     username text,
     language_code text,
+    -- What a response carries; asked once. The phone is E.164.
+    phone text CHECK (phone ~ '^\+[1-9][0-9]{6,14}$'),
+    contact_name text CHECK (char_length(contact_name) BETWEEN 1 AND 255),
+    unreachable_at timestamptz, -- Telegram refused our last message: the driver blocked the bot
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     last_login_at timestamptz NOT NULL DEFAULT now()

@@ -27,13 +27,19 @@ CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE ON audit_log
 CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION audit_log_refuse_change();
 
--- Make the partition of a month unless it is there.
+-- Make the partition of a month unless it is there. Row triggers come with the parent, the one for TRUNCATE does not.
 CREATE FUNCTION audit_log_add_month(month date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     first date := date_trunc('month', month);
+    name text := 'audit_log_' || to_char(first, 'YYYY_MM');
 BEGIN
-    EXECUTE format('CREATE TABLE IF NOT EXISTS audit_log_%s PARTITION OF audit_log FOR VALUES FROM (%L) TO (%L)',
-        to_char(first, 'YYYY_MM'), first, first + interval '1 month');
+    IF to_regclass(name) IS NOT NULL THEN RETURN; END IF;
+    EXECUTE format('CREATE TABLE %I PARTITION OF audit_log FOR VALUES FROM (%L) TO (%L)',
+        name, first::timestamp AT TIME ZONE 'UTC', (first + interval '1 month') AT TIME ZONE 'UTC');
+    EXECUTE format('CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON %I'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION audit_log_refuse_change()', name);
 END $$;
 CREATE TABLE audit_log_default PARTITION OF audit_log DEFAULT;
+CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log_default
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_log_refuse_change();
 SELECT audit_log_add_month((now() + n * interval '1 month')::date) FROM generate_series(0, 24) AS n;
