@@ -7,6 +7,7 @@
 ---     run = function(input, context) … return output   or   return nil, "code" | failure
 ---   }
 ---
+--- `reader` (values → input, or nil and a failure) replaces the reading by field tables; `raw_input` leaves it out.
 --- Calling it checks the input, runs it, and outside production checks the output too.
 local host = host
 local failure = require "kit.failure"
@@ -25,6 +26,7 @@ end
 --- @return table? input
 --- @return table? failure  `invalid_input` with all fields, unless the contract reads by itself
 function Contract:read(values)
+  if self.reader then return self.reader(values) end
   if self.raw_input then return values end
   local input, problems = schema.parse(self.input, values)
   if input then return input end
@@ -41,7 +43,7 @@ function Contract:run_checked(input, context)
     problem.status = problem.status or self.errors[problem.code]
     return nil, problem
   end
-  if host == nil or not host.config.is_production then
+  if host.config.env ~= "production" then
     local sentence = self.output and not output.encoded and schema.mismatch(self.output, output)
     if sentence then broken_promise(self, sentence) end
   end

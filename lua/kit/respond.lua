@@ -52,7 +52,7 @@ respond.cookie_name = COOKIE
 
 --- Telegram Web shows the app in a frame of another site, hence SameSite=None and Partitioned in production.
 function respond.session_cookie(token, max_age_s)
-  local attributes = host.config.is_production and "; Secure; SameSite=None; Partitioned" or "; SameSite=Lax"
+  local attributes = host.config.env == "production" and "; Secure; SameSite=None; Partitioned" or "; SameSite=Lax"
   return ("%s=%s; Path=/; Max-Age=%d; HttpOnly%s"):format(COOKIE, token, max_age_s, attributes)
 end
 
@@ -75,7 +75,7 @@ local function add_page_headers(headers)
   headers["Content-Security-Policy"] = POLICY .. TELEGRAM_FRAMES
   headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
   headers["Permissions-Policy"] = "geolocation=(), camera=(), microphone=()"
-  if host.config.is_production then headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains" end
+  if host.config.env == "production" then headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains" end
   return headers
 end
 

@@ -121,15 +121,18 @@ function rules.about()
   return about
 end
 
---- Call a function of a rule so that its mistake stays its own.
+local BUDGET = { warn_ms = 50, kill_ms = 500 }
+
+--- Call a function of a rule so that its mistake, or its endless loop, stays its own.
 --- @return any? result
 --- @return table? failure  code "rule_failed"
 function rules.call(name, function_name, ...)
-  local ok, result, extra = pcall(loaded[name][function_name], ...)
-  if ok then return result, extra end
+  local result, problem = host.script.guard(("rule %s.%s"):format(name, function_name), BUDGET,
+    loaded[name][function_name], ...)
+  if result ~= nil or type(problem) ~= "table" or not problem.code then return result end
   host.metrics.count("rule_errors_total", { rule = name })
-  host.log.error("rule failed", { rule = name, ["function"] = function_name, error = tostring(result) })
-  return nil, failure("rule_failed", { service = "rules", text = tostring(result) })
+  host.log.error("rule failed", { rule = name, ["function"] = function_name, error = tostring(problem.text) })
+  return nil, failure("rule_failed", { service = "rules", text = tostring(problem.text) })
 end
 
 return setmetatable(rules, {

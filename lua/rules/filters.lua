@@ -30,6 +30,8 @@ return {
     finish_point_id = { type = "integer", min = 1, max = MAX_ID, about = "point of the dictionary" },
     finish_point_type = { type = "integer", min = 1, max = 1000, about = "type of that point, 2 is a city" },
     finish_point_radius = { type = "integer", min = 0, max = 1000, about = "kilometres around it, 50 by default" },
+    start_point_name = { type = "string", max_length = 100, about = "shown on its chip; not sent upstream" },
+    finish_point_name = { type = "string", max_length = 100, about = "shown on its chip; not sent upstream" },
     start_date = { type = "date", about = "loading day" },
     weight_volume = { type = "string", none = "any", check = weight_volume, about = "tonnes-m³, like 1.5-9" },
     load_types = { type = "ids", max_items = 20, about = "ids of load types" },
@@ -43,7 +45,7 @@ return {
   -- Filters that a driver gets back next time (not the place in the list).
   remembered = {
     "mode", "start_point_id", "start_point_type", "start_point_radius", "finish_point_id", "finish_point_type",
-    "finish_point_radius", "start_date", "weight_volume", "load_types", "truck_types", "distance", "price",
+    "finish_point_radius", "start_point_name", "finish_point_name", "start_date", "weight_volume", "load_types", "truck_types", "distance", "price",
     "price_per_km", "owner_company",
   },
 

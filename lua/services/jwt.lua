@@ -6,15 +6,15 @@ local jwt = {}
 
 local crypto = host.crypto
 
--- "new,old" → list of {kid, key}; worked out once a secret.
+-- List of {kid, key}; worked out once for each list of secrets.
 local key_lists = cache.new { max = 8 }
 
 local function keys_of(secrets)
   local keys = key_lists:get(secrets)
   if keys then return keys end
   keys = {}
-  for secret in secrets:gmatch "[^,]+" do
-    keys[#keys + 1] = { kid = crypto.hex(crypto.sha256("fura session key " .. secret)):sub(1, 8), key = secret }
+  for index, secret in ipairs(secrets) do
+    keys[index] = { kid = crypto.hex(crypto.sha256("fura session key " .. secret)):sub(1, 8), key = secret }
   end
   key_lists:set(secrets, keys)
   return keys
@@ -25,7 +25,7 @@ local function signature(key, signed_part)
 end
 
 --- @param claims table   {sub, sid, iat, exp}
---- @param secrets string  "new,old"
+--- @param secrets string[]  newest first
 function jwt.sign(claims, secrets)
   local key = keys_of(secrets)[1]
   local head = host.json.encode({ alg = "HS256", kid = key.kid, typ = "JWT" }, { sorted = true })

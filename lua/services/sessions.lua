@@ -152,8 +152,11 @@ end
 
 -- ---- tokens ----
 
+-- Production refuses to start without keys of its own.
+local DEVELOPMENT_SECRETS = { "development only: this key protects nothing" }
+
 local function secrets()
-  return host.config.session.secret
+  return host.config.session.secret or DEVELOPMENT_SECRETS
 end
 
 local function token_for(driver_id, sid, now)

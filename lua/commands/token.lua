@@ -1,0 +1,44 @@
+--- `fura token check|reset`: the shared account's access as ops need it. The token itself is never printed.
+local cargo_api = require "services.cargo_api"
+local cargo_token = require "services.cargo_token"
+
+local function describe_age(age_s)
+  if not age_s then return "age unknown" end
+  if age_s < 120 then return ("age %d s"):format(age_s) end
+  return ("age %d min"):format(math.floor(age_s / 60))
+end
+
+local function check()
+  local token, problem = cargo_token.get()
+  if not token then return nil, "no token: " .. tostring(problem) end
+  local body
+  body, problem = cargo_api.me()
+  if not body then return nil, "CargoTech does not accept it: " .. tostring(problem) end
+  return "ok, " .. describe_age(cargo_token.age_s())
+end
+
+local function reset()
+  local reply, problem = cargo_token.reset()
+  if reply == nil then return nil, "Redis: " .. tostring(problem) end
+  return "token dropped; the next call logs in"
+end
+
+local ACTIONS = { check = check, reset = reset }
+
+return {
+  about = "CargoTech access: log in if needed and ask who we are, or drop the token.",
+  usage = "token check|reset",
+
+  --- @param args string[]
+  --- @return integer exit_status  0 ok, 1 refused or failed, 2 usage
+  run = function(args)
+    local action = ACTIONS[args[1]]
+    if not action or args[2] then
+      print "usage: fura token check|reset"
+      return 2
+    end
+    local sentence, problem = action()
+    print(sentence or problem)
+    return sentence and 0 or 1
+  end,
+}

@@ -1,0 +1,23 @@
+--- Contract 1.3: whose token is this, and is their session still the live one?
+local contract = require "kit.contract"
+local drivers = require "services.drivers"
+local sessions = require "services.sessions"
+
+return contract {
+  name = "auth.check_session", number = "1.3", access = "internal",
+  about = "Check a session token; under four hours to its end a fresh one comes along.",
+  input = { token = { type = "string", max_length = 2048 } },
+  output = {
+    driver_id = { type = "string" }, first_name = { type = "string" }, sid = { type = "string" },
+    refreshed_token = { type = "string", optional = true },
+  },
+  errors = { unauthorized = 401, session_replaced = 401, database_unavailable = 503 },
+
+  run = function(input)
+    local session, problem = sessions.check(input.token)
+    if not session then return nil, problem end
+    local driver = drivers.find(session.driver_id) -- a name to show: without the database there is none
+    session.first_name = driver and driver.first_name or ""
+    return session
+  end,
+}

@@ -1,0 +1,38 @@
+--- Load types and truck types, as the exchange names them.
+local cargo_pages = require "services.cargo_pages"
+local contract = require "kit.contract"
+local host = host
+
+local function read_entry(raw)
+  if type(raw) ~= "table" or type(raw.id) ~= "number" then return nil end
+  return {
+    id = raw.id,
+    name = type(raw.name) == "string" and raw.name or nil,
+    short_name = type(raw.short_name) == "string" and raw.short_name or nil,
+  }
+end
+
+local function dictionary(name, about)
+  return contract {
+    name = "cargo.list_" .. name, access = "driver", about = about,
+    input = {},
+    output = { data = { type = "list", items = { type = "object", fields = {
+      id = { type = "integer" }, name = { type = "string", nullable = true },
+      short_name = { type = "string", nullable = true },
+    } } } },
+    errors = { upstream_unavailable = 502, upstream_auth_failed = 502 },
+
+    run = function()
+      local raw, _, problem = cargo_pages.dictionary(name)
+      if not raw then return nil, problem end
+      local data = host.json.array {}
+      for _, entry in ipairs(raw) do data[#data + 1] = read_entry(entry) end
+      return { data = data }
+    end,
+  }
+end
+
+return {
+  load_types = dictionary("load_types", "Ways of loading."),
+  truck_types = dictionary("truck_types", "Kinds of trucks."),
+}

@@ -1,0 +1,151 @@
+--- The application: what a generation loads, and the way of every request through it:
+--- who asks → how often → what they ask → the contract → JSON or HTML.
+local host = host
+local access = require "kit.access"
+local cache = require "kit.cache"
+local cargo_token = require "services.cargo_token"
+local check_session = require "contracts.auth.check_session"
+local failure = require "kit.failure"
+local input = require "kit.input"
+local make_context = require "kit.context"
+local nodes = require "services.nodes"
+local problems = require "web.pages.problems"
+local rate_limit = require "services.rate_limit"
+local respond = require "kit.respond"
+local routes = require "routes"
+local sessions = require "services.sessions"
+
+-- ---- who ----
+
+-- Fill the context with the driver of the request's token. nil and a failure when there is none.
+local function authenticate(request, context)
+  local token, via = access.token(request)
+  if not token then return nil, failure "unauthorized" end
+  local session, problem = check_session.run({ token = token }, context)
+  if not session then return nil, problem end
+  local ours
+  ours, problem = access.check_origin(request, via)
+  if not ours then return nil, problem end
+  context.driver_id, context.first_name, context.sid = session.driver_id, session.first_name, session.sid
+  context.fresh_token = session.refreshed_token
+  request.driver_id = session.driver_id
+  return true
+end
+
+local function admit(request, route, context)
+  if route.access == "public" then return true end
+  local ok, problem = authenticate(request, context)
+  if not ok then return route.access == "optional" or nil, problem end
+  if route.limit then return rate_limit.take(route.limit, context.driver_id) end
+  return true
+end
+
+-- ---- what ----
+
+-- Reading a query depends on nothing but its text, so it is done once for each.
+local read_queries = cache.new { max = 4000 }
+
+local function read_query(request, route)
+  local key = route[2] .. "?" .. request.query_string
+  local known = read_queries:get(key)
+  if known then return known[1], known[2] end
+  local values, problem = input.query(request.query_string)
+  local read
+  if values then read, problem = route.contract:read(values) end
+  read_queries:set(key, { read, problem })
+  return read, problem
+end
+
+local function read_body(request, route)
+  local values, problem = input.body(request)
+  if not values then return nil, problem end
+  if route.init_data_header then
+    local authorization = request:header "authorization"
+    values.init_data = values.init_data or authorization and authorization:match "^[Tt][Mm][Aa] (.+)$"
+  end
+  return route.contract:read(values)
+end
+
+local function read_input(request, route)
+  if request.method ~= "GET" and request.method ~= "HEAD" then return read_body(request, route) end
+  if route[2]:find("{", 1, true) then return route.contract:read(request.params) end
+  return read_query(request, route)
+end
+
+-- ---- answers ----
+
+local function answer(route, output, context)
+  if route.ends_session then context.fresh_token = nil end
+  local headers = output.headers
+  if route.ends_session then headers = { ["Set-Cookie"] = respond.session_cookie("", 0) } end
+  if route.status == 204 then return respond.empty(context, 204, headers) end
+  if context.wants == "html" and route.page then
+    local markup, more = route.page(output, context)
+    for name, value in pairs(headers or {}) do
+      more = more or {}
+      more[name] = value
+    end
+    return respond.html(context, markup, { headers = more })
+  end
+  return respond.json(context, output,
+    { fields = route.contract.output, headers = headers, revalidate = route.revalidate })
+end
+
+local function refuse(route, problem, context)
+  return respond.failure(context, problem, route and route.problem or problems.toast)
+end
+
+local function run_contract(request, route, context)
+  local read, problem = read_input(request, route)
+  if not read then return refuse(route, problem, context) end
+  local output
+  output, problem = route.contract:run_checked(read, context)
+  if not output then return refuse(route, problem, context) end
+  return answer(route, output, context)
+end
+
+local function show_metrics(request, context)
+  if host.config.env == "production" and not request.is_metrics then return refuse(nil, failure "not_found", context) end
+  return { headers = { ["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8", ["Cache-Control"] = "no-store" },
+    body = host.metrics.render() }
+end
+
+-- No route: another method would do, or there is no such path.
+local function answer_unmatched(request, context)
+  if request.allow then
+    if request.method == "OPTIONS" then return respond.empty(context, 204, { Allow = request.allow }) end
+    return refuse(nil, failure("method_not_allowed", { headers = { Allow = request.allow } }), context)
+  end
+  if context.wants == "html" and not context.is_htmx then
+    return respond.failure(context, failure "not_found", problems.whole_page)
+  end
+  return refuse(nil, failure "not_found", context)
+end
+
+--- @param request Request
+--- @param index integer  of `routes`; 0 when none fits
+--- @return Response
+local function dispatch(request, index)
+  local context, route = make_context(request), routes[index]
+  if not route then return answer_unmatched(request, context) end
+  if route.access == "metrics" then return show_metrics(request, context) end
+  local ok, problem = admit(request, route, context)
+  if not ok then return refuse(route, problem, context) end
+  if route.contract then return run_contract(request, route, context) end
+  context.query = input.query(request.query_string) or {}
+  local markup, headers = route.page(nil, context)
+  return respond.html(context, markup, { headers = headers })
+end
+
+-- Once a worker, before the generation is accepted: nothing here may wait for the outside world.
+local function start()
+  if host.script.info().role ~= "serve" then return end
+  sessions.watch_redis()
+  nodes.start()
+  host.task.spawn(function()
+    local token, problem = cargo_token.get()
+    if not token then host.log.warn("no CargoTech token yet", { failure = tostring(problem) }) end
+  end)
+end
+
+return { routes = routes, dispatch = dispatch, start = start }

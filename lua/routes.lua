@@ -1,0 +1,48 @@
+--- The table of contents: method, path, who may ask, how often, which contract answers, which page shows it as HTML.
+---
+---   access      public | optional (a session is used when there is one) | driver
+---   limit       class of services/rate_limit.lua, counted by driver; none = not counted
+---   contract    what is promised; its output is the JSON
+---   page        function(output, context) → HTML, for htmx and browsers
+---   problem     function(failure, document, context) → HTML and headers that say where it belongs
+---   revalidate  GET lists: ETag and `private, no-cache` instead of `no-store`
+local cargos = require "web.pages.cargos"
+local dictionary = require "contracts.cargo.list_dictionary"
+local login = require "contracts.auth.login"
+local probes = require "contracts.ops.probes"
+local problems = require "web.pages.problems"
+local start = require "web.pages.start"
+
+return {
+  -- the Mini App
+  { "GET", "/", access = "optional", page = start.shell },
+
+  -- who
+  { "POST", "/api/v1/auth/telegram", access = "public", contract = login.telegram, page = start.app,
+    problem = problems.edge, init_data_header = true },
+  { "POST", "/api/v1/auth/dev", access = "public", contract = login.development, page = start.app,
+    problem = problems.edge },
+  { "POST", "/api/v1/auth/logout", access = "driver", contract = require "contracts.auth.end_session", status = 204,
+    ends_session = true },
+  { "GET", "/api/v1/me", access = "driver", limit = "default", contract = require "contracts.account.show_me" },
+
+  -- cargo
+  { "GET", "/api/v1/cargos", access = "driver", limit = "default", contract = require "contracts.cargo.list_cargos",
+    page = cargos.list, problem = problems.list, revalidate = true },
+  { "GET", "/api/v1/cargos/prices", access = "driver", limit = "default",
+    contract = require "contracts.cargo.show_prices", page = cargos.prices },
+  { "GET", "/api/v1/cargos/{id}", access = "driver", limit = "default", contract = require "contracts.cargo.show_cargo",
+    page = cargos.detail, problem = problems.sheet },
+  { "GET", "/api/v1/dictionaries/points", access = "driver", limit = "default",
+    contract = require "contracts.cargo.search_cities", page = cargos.cities, revalidate = true },
+  { "GET", "/api/v1/dictionaries/load_types", access = "driver", limit = "default",
+    contract = dictionary.load_types, page = cargos.type_chips "load_types", revalidate = true },
+  { "GET", "/api/v1/dictionaries/truck_types", access = "driver", limit = "default",
+    contract = dictionary.truck_types, page = cargos.type_chips "truck_types", revalidate = true },
+
+  -- operations
+  { "GET", "/livez", access = "public", contract = probes.alive },
+  { "GET", "/readyz", access = "public", contract = probes.ready },
+  { "GET", "/healthz", access = "public", contract = probes.health },
+  { "GET", "/metrics", access = "metrics" },
+}

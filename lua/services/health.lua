@@ -1,0 +1,48 @@
+--- Is this node able to work, and what do its neighbours say?
+local host = host
+local breaker = require "services.breaker"
+local cargo_api = require "services.cargo_api"
+
+local health = {}
+
+local CHECK_MS = 1000
+
+local function postgres_answers()
+  local row = host.task.with_deadline(CHECK_MS, function() return host.pg.one "SELECT 1 AS one" end)
+  return row ~= nil
+end
+
+local function redis_answers()
+  return host.task.with_deadline(CHECK_MS, function() return host.redis.command "PING" end) ~= nil
+end
+
+--- Names of what is missing: "postgres", "redis". Empty when all is well.
+function health.missing()
+  local results = host.task.all { postgres_answers, redis_answers }
+  local missing = {}
+  if not results[1][1] then missing[#missing + 1] = "postgres" end
+  if not results[2][1] then missing[#missing + 1] = "redis" end
+  return missing
+end
+
+--- Is the server going away? Balancers should send nobody here then.
+function health.is_draining()
+  return host.script.info().draining == true
+end
+
+--- What a person wants to see first.
+function health.summary()
+  local info = host.script.info()
+  return {
+    postgres = host.pg.is_up(), redis = host.redis.is_up(), generation = info.generation, version = info.version,
+    upstreams = { cargotech = breaker.state "cargotech", yookassa = breaker.state "yookassa" },
+  }
+end
+
+--- Ask the outside services themselves.
+function health.deep()
+  local body, problem = cargo_api.me()
+  return { cargotech = { ok = body ~= nil, error = problem and problem.code or nil } }
+end
+
+return health

@@ -1,0 +1,103 @@
+--- Cargo as HTML: the list, its next pages, the sheet, city options and type chips.
+local filters_page = require "web.pages.filters"
+local host = host
+local page = require "web.pages.page"
+local rules = require "kit.rules"
+
+local cargos = {}
+
+local function facts(card)
+  local parts = {}
+  for _, part in ipairs { card.weight_volume, card.truck_type, card.loading_type } do
+    if part ~= "" then parts[#parts + 1] = part end
+  end
+  return table.concat(parts, " · ")
+end
+
+local function rate(card, context)
+  local say, parts = rules.texts.say, {}
+  if card.price_per_km and card.price_per_km > 0 then
+    parts[1] = rules.card.whole_roubles(card.price_per_km, context.language) .. " " .. say("per_km", context.language)
+  end
+  if card.distance_km and card.distance_km > 0 then
+    parts[#parts + 1] = ("%.0f %s"):format(card.distance_km, say("km", context.language))
+  end
+  return table.concat(parts, " · ")
+end
+
+local function decorate(card, context)
+  card.facts, card.rate = facts(card), rate(card, context)
+  return card
+end
+
+-- The query of the next page: the same filters further on.
+local function next_query(filters, meta)
+  if not meta.next_offset then return nil end
+  local values = {}
+  for name, value in pairs(filters) do
+    values[name] = type(value) == "number" and ("%.0f"):format(value) or value
+  end
+  values.offset, values.limit = ("%.0f"):format(meta.next_offset), ("%.0f"):format(meta.limit)
+  local parts, names = {}, {}
+  for name in pairs(values) do names[#names + 1] = name end
+  table.sort(names)
+  for index, name in ipairs(names) do
+    parts[index] = name .. "=" .. (values[name]:gsub("[^%w%-%._~]", function(c)
+      return ("%%%02X"):format(c:byte())
+    end))
+  end
+  return table.concat(parts, "&")
+end
+
+local function list_values(output, context)
+  for _, card in ipairs(output.cards) do decorate(card, context) end
+  local meta = output.meta
+  return {
+    cards = output.cards, meta = meta, stale = output.cache == "stale", time = page.clock(output.fetched_s),
+    next_query = next_query(output.filters, meta),
+    next_count = math.min(meta.limit, math.max(1, meta.total - meta.loaded)),
+    chips = filters_page.chips(output.filters, context), filters = output.filters,
+    count_total = math.max(meta.total, meta.loaded),
+  }
+end
+
+--- The first page replaces the results; a further one is appended.
+function cargos.list(output, context)
+  local values = list_values(output, context)
+  if output.filters.offset > 0 then return page.render("cargo/more", values, context) end
+  return page.render("cargo/results", values, context)
+end
+
+--- Results for the inside of another page.
+function cargos.results(output, context)
+  local values = list_values(output, context)
+  values.inside = true
+  return page.render("cargo/results", values, context)
+end
+
+function cargos.detail(output, context)
+  decorate(output, context)
+  return page.render("cargo/detail", { cargo = output }, context)
+end
+
+--- Out-of-band prices, and cards of cargos that are gone.
+function cargos.prices(output, context)
+  local prices = {}
+  for id, price in pairs(output.prices) do prices[#prices + 1] = { id = id, price = price } end
+  table.sort(prices, function(a, b) return a.id < b.id end)
+  return page.render("cargo/prices", { prices = prices, gone = output.gone, time = page.clock(host.time.now()) },
+    context)
+end
+
+function cargos.cities(output, context)
+  return page.render("filters/cities", { points = output.data, degraded = output.degraded }, context)
+end
+
+--- Chips of a dictionary, for the filter sheet.
+function cargos.type_chips(name)
+  return function(output, context)
+    return page.render("filters/type_chips", { name = name, entries = output.data }, context)
+  end
+end
+
+return cargos

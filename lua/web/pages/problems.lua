@@ -1,0 +1,43 @@
+--- Failures as HTML. Each says by HX-Retarget and HX-Reswap where it belongs, so the page around it stays usable.
+local page = require "web.pages.page"
+
+local problems = {}
+
+local function placed(target, swap)
+  return { ["HX-Retarget"] = target, ["HX-Reswap"] = swap }
+end
+
+--- A sentence in the corner; the screen stays as it is.
+function problems.toast(failure, document, context)
+  local markup = page.render("parts/toast", { text = document.detail, seconds = failure.retry_after_s }, context)
+  return markup, placed("#toast", "innerHTML")
+end
+
+--- The list could not be had: in its place, with a way to try again. Going too fast is only a toast.
+function problems.list(failure, document, context)
+  if failure.code == "rate_limited" then return problems.toast(failure, document, context) end
+  local markup = page.render("cargo/list_problem", { text = document.detail, fields = document.errors,
+    is_feed = document.status >= 500 }, context)
+  return markup, placed("#results", "outerHTML")
+end
+
+--- In the sheet of a cargo.
+function problems.sheet(failure, document, context)
+  if failure.code == "rate_limited" then return problems.toast(failure, document, context) end
+  return page.render("cargo/sheet_problem", { text = document.detail, gone = document.status == 404 }, context),
+    placed("#sheet", "innerHTML")
+end
+
+--- Instead of the app: one title, one sentence, one button.
+function problems.edge(_, document, context)
+  return page.render("parts/edge", { text = document.detail, retry = document.status >= 429 }, context),
+    placed("#app", "outerHTML")
+end
+
+--- A page of its own, for a browser at an unknown address.
+function problems.whole_page(_, document, context)
+  local body = page.render("parts/edge", { text = document.detail, home = true }, context)
+  return page.render("layout", { body = body, title = document.detail, plain = true }, context)
+end
+
+return problems
