@@ -31,8 +31,6 @@
 #include <unistd.h>
 
 /* CPU time Lua may use between two waits (SPEC 10). */
-enum { BUDGET_WARN_MS = 50, BUDGET_KILL_MS = 500 };
-
 enum {
     BUILD_LIMIT_MS = 20000,
     ORPHAN_LIMIT_S = 2,
@@ -446,7 +444,8 @@ int worker_run(const struct worker_setup *setup)
 
     become_worker(setup);
     watchdog_start();
-    task_set_budget(BUDGET_WARN_MS, BUDGET_KILL_MS);
+    task_set_budget(setting(setup->conf, "scripts.warn_ms"),
+                    setting(setup->conf, "scripts.kill_ms"));
     worker.loop = loop_new();
     worker.channel =
         channel_open(worker.loop, setup->channel_fd,
