@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/result.h" /* before cmocka.h, whose macro fail() is another one */
 
 #include <setjmp.h>
 #include <stdarg.h>
