@@ -22,19 +22,22 @@ beforeEach(async () => {
   driver = await product.login({ id: drivers.next().value });
 });
 
-const LIST = 'GET /v2/cargos/views';
-const listCalls = () => product.counts('cargotech')[LIST] ?? 0;
+/** Calls for first pages; the next page may be fetched ahead in the background. */
+function listCalls() {
+  const lists = product.simulators.cargotech.entries.filter((entry) => entry.path === '/v2/cargos/views');
+  return lists.filter((entry) => entry.query.offset === '0').length;
+}
 
 test('the first list is a miss, the second a hit: one login and one list call upstream', async () => {
   const first = await driver.get('/api/v1/cargos');
   assert.equal(first.status, 200);
   assert.equal(first.headers['x-cache'], 'MISS');
   assert.equal(first.json.cache, 'miss');
-  const calls = listCalls();
+  assert.equal(listCalls(), 1);
   const second = await driver.get('/api/v1/cargos');
   assert.equal(second.headers['x-cache'], 'HIT');
   assert.deepEqual(second.json.cards, first.json.cards);
-  assert.equal(listCalls(), calls);
+  assert.equal(listCalls(), 1);
   assert.equal(product.counts('cargotech')['POST /v1/auth/login'], 1);
 });
 
