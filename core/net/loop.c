@@ -17,6 +17,7 @@ struct loop {
     struct event_base *base;
     struct event *later_event;
     struct loop_later later; /* list head */
+    struct loop_later mark;  /* in the list while it is being run */
     struct signal_watch *signals;
 };
 
@@ -41,23 +42,23 @@ static void unlink_later(struct loop_later *later)
     later->next = later->prev = NULL;
 }
 
-/* Runs what was queued before this turn; what these calls queue waits for the next one. */
+/* Runs what was queued before this turn; what these calls queue stands behind the mark and waits for the next one. */
 static void on_later(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct loop *loop = arg;
-    struct loop_later *head = &loop->later, mark = {0};
+    struct loop_later *head = &loop->later, *mark = &loop->mark;
 
-    mark.prev = head->prev;
-    mark.next = head;
-    head->prev->next = &mark;
-    head->prev = &mark;
-    while (head->next != &mark) {
+    mark->prev = head->prev;
+    mark->next = head;
+    head->prev->next = mark;
+    head->prev = mark;
+    while (head->next != mark) {
         struct loop_later *later = head->next;
         unlink_later(later);
         later->run(later->owner);
     }
-    unlink_later(&mark);
+    unlink_later(mark);
     if (head->next != head)
         event_active(loop->later_event, EV_TIMEOUT, 0);
 }
