@@ -67,7 +67,7 @@ void bind_redis_args_take(lua_State *L, struct bind_redis_args *args, int first)
 {
     int last = lua_gettop(L);
     luaL_checktype(L, first, LUA_TSTRING);
-    begin(L, args, (size_t)(last - first + 1));
+    begin(L, args, (size_t)last - (size_t)first + 1);
     for (int i = first; i <= last; i++)
         if (!add_value(L, args, i))
             luaL_argerror(L, i, "a string or a finite number expected");

@@ -17,7 +17,9 @@ enum {
     REPLY_LIMIT = 64 * 1024 * 1024,
     OUT_LIMIT = 64 * 1024 * 1024,
     OUT_KEEP = 256 * 1024,
-    READ_CHUNK = 16 * 1024,
+    READ_CHUNK = 64 * 1024,
+    FEED_CHUNK =
+        16 * 1024,     /* hiredis moves what is left of its buffer after every KiB of replies */
     SILENCE_MS = 5000, /* a late server that says nothing for so long is taken for dead */
 };
 
@@ -204,6 +206,16 @@ static void take_replies(struct redis_conn *conn)
     }
 }
 
+static void take_bytes(struct redis_conn *conn, struct slice bytes)
+{
+    while (bytes.len > 0 && conn->state != CLOSED) {
+        size_t len = bytes.len < FEED_CHUNK ? bytes.len : FEED_CHUNK;
+        redis_reader_feed(conn->reader, bytes.data, len);
+        bytes = slice_from(bytes, len);
+        take_replies(conn);
+    }
+}
+
 static void read_all(struct redis_conn *conn)
 {
     char chunk[READ_CHUNK];
@@ -218,8 +230,7 @@ static void read_all(struct redis_conn *conn)
             return;
         }
         conn->heard_ms = conn->pipe.quiet_since_ms = clock_monotonic_ms();
-        redis_reader_feed(conn->reader, chunk, (size_t)n);
-        take_replies(conn);
+        take_bytes(conn, slice_of(chunk, (size_t)n));
         if (conn->state != CLOSED && redis_socket_is_drained(conn->socket, (size_t)n, sizeof chunk))
             return;
     }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_BLOCK = 16 * 1024, ALIGN = 8 };
+enum { FIRST_BLOCK = 16 * 1024, ALIGN = 8, KEEP_BUFFER = 256 * 1024 };
 
 struct block {
     struct block *older;
@@ -131,6 +131,7 @@ struct redis_reader *redis_reader_new(size_t limit_bytes)
     struct redis_reader *reader = mem_new(struct redis_reader);
     reader->hiredis = redisReaderCreateWithFunctions(&makers);
     reader->hiredis->privdata = reader;
+    reader->hiredis->maxbuf = KEEP_BUFFER;
     reader->newest = block_new(FIRST_BLOCK, NULL);
     reader->limit = limit_bytes;
     return reader;

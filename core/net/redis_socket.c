@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ADDRESSES_MAX = 16, KEEPALIVE_S = 15 };
+enum { ADDRESSES_MAX = 16, KEEPALIVE_S = 15, KEEPALIVE_TRIES = 3 };
 
 struct redis_socket {
     const struct redis_conn_spec *spec;
@@ -125,11 +125,12 @@ static void on_ready(void *owner, int ready)
 
 static void set_tcp_options(int fd)
 {
-    int on = 1, seconds = KEEPALIVE_S;
+    int on = 1, seconds = KEEPALIVE_S, tries = KEEPALIVE_TRIES;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof tries);
 }
 
 static bool begin_connect(struct redis_socket *sock, const struct resolve_address *address)

@@ -244,23 +244,23 @@ static struct redis_subscriber *subscriber_of(struct redis *redis)
 
 /* ---- public ---- */
 
-struct redis_subscription *redis_subscribe(struct redis *redis, struct slice name,
+struct redis_subscription *redis_subscribe(struct redis *redis, struct slice channel,
                                            void (*on_message)(void *owner, struct slice message),
                                            void *owner)
 {
     struct redis_subscriber *subscriber = subscriber_of(redis);
     if (!subscriber->running)
         start_link(subscriber);
-    struct channel *channel = find_channel(subscriber, name);
-    if (!channel)
-        channel = add_channel(subscriber, name);
+    struct channel *found = find_channel(subscriber, channel);
+    if (!found)
+        found = add_channel(subscriber, channel);
     struct redis_subscription *subscription = mem_new(struct redis_subscription);
-    subscription->channel = channel;
+    subscription->channel = found;
     subscription->on_message = on_message;
     subscription->owner = owner;
     subscription->missed = subscriber->link.tried && !subscriber->link.up;
-    subscription->next = channel->subscriptions; /* in front: a walk under way must not meet it */
-    channel->subscriptions = subscription;
+    subscription->next = found->subscriptions; /* in front: a walk under way must not meet it */
+    found->subscriptions = subscription;
     return subscription;
 }
 

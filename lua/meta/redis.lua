@@ -5,6 +5,7 @@ local redis = {}
 
 ---Send one command on the shared connection; commands of all tasks are pipelined by themselves. Yields.
 ---Integers come as numbers, arrays as tables (nil elements as host.json.null).
+---Commands that keep state in the connection or may block (MULTI, WATCH, BLPOP, …) raise: they need redis.dedicated.
 ---@param name string
 ---@param ... string|number
 ---@return any reply          nil when the key is missing or the call failed
@@ -21,6 +22,7 @@ function redis.eval(script, keys, args) end
 
 ---Run `fn` with a connection of its own, for WATCH, MULTI and EXEC. The connection is closed at the end,
 ---also when the task dies. Yields.
+---In the reply of EXEC a command that failed has a Failure in its place.
 ---@param fn fun(connection: RedisConnection): any, Failure?
 ---@return any, Failure?   what fn returns
 function redis.dedicated(fn) end

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ARGS_MAX = 16, GUARD_MS = 20000, TIMEOUT_MS = 5000, STATE_LOOK_MS = 2 };
+enum { ARGS_MAX = 16, GUARD_MS = 20000, TIMEOUT_MS = 15000, STATE_LOOK_MS = 2 };
 
 struct loop *probe_loop;
 
