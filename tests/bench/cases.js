@@ -1,0 +1,190 @@
+'use strict';
+// What is measured. A case gives rows for the table: {work, fura, peer?, result, bar?, ok?}; without a bar a row only informs.
+const assert = require('node:assert');
+const http = require('node:http');
+const { Client, until } = require('../support/client.js');
+const { children, freePort, median, privateKib, sleep } = require('./machine.js');
+const { Nginx } = require('./nginx.js');
+const { LIST, helloTarget, listTarget, sharePage, startHello, startProduct } = require('./server.js');
+const { Load, inTurn, load, medianOf, ratio } = require('./wrk.js');
+
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 5);
+const ROUNDS = 5;
+const IDLE_CONNECTIONS = 10000;
+const RELOADS = 100;
+const KILL_MS = 500; // scripts.kill_ms of conf/default.lua
+
+const rate = (results, field = 'perSecond') => `${Math.round(medianOf(results, field)).toLocaleString('en')}/s`;
+const ms = (value) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
+
+function ratioRow(work, results, bar) {
+  const value = ratio(results, 'perCore');
+  return {
+    work, fura: `${rate(results.fura, 'perCore')} a core`, peer: `${rate(results.peer, 'perCore')} a core`,
+    result: `${value.toFixed(2)} ×`, ...(bar && { bar: `≥ ${bar.toFixed(1)} ×`, ok: value >= bar }),
+  };
+}
+
+/** Run `measure` between start and stop of what it needs. */
+async function using(parts, measure) {
+  const running = [];
+  try {
+    for (const start of parts) running.push(await start(...running));
+    return await measure(...running);
+  } finally {
+    for (const part of running.reverse()) await part.stop();
+  }
+}
+
+const hello = () => using([startHello, () => Nginx.start()], async (fura, nginx) => {
+  const options = { connections: 64, seconds: SECONDS, rounds: ROUNDS };
+  const results = await inTurn(helloTarget(fura), nginx.target('/hello'), options);
+  return [ratioRow('trivial handler, 64 connections', results, 1.0)];
+});
+
+/** Both must give the driver the same cards. */
+async function checkSame(product, nginx, headers) {
+  for (const location of [LIST, `/kept${LIST}`, `/kept${LIST}`]) {
+    const { status, json } = await new Client(nginx.url, headers).get(location);
+    assert.strictEqual(status, 200);
+    assert.deepStrictEqual(json.cards.map((card) => card.id), product.page.cards.map((card) => card.id));
+  }
+}
+
+const list = () => using([startProduct, async (product) => Nginx.start(await sharePage(product))], async (product, nginx) => {
+  const fura = listTarget(product);
+  await checkSame(product, nginx, fura.headers);
+  const peer = nginx.target(LIST, fura.headers);
+  const kept = nginx.target(`/kept${LIST}`, fura.headers);
+  const few = { connections: 64, seconds: SECONDS, rounds: ROUNDS };
+  const usual = await inTurn(fura, peer, few);
+  const memory = await inTurn(fura, kept, { ...few, rounds: 2 });
+  const crowd = await inTurn(fura, peer, { connections: 1000, seconds: SECONDS, rounds: 3 });
+  return [
+    ratioRow('cached cargo list, 64 connections', usual, 2.0),
+    ratioRow('  the same, peer keeps all in memory', memory),
+    crowdRow(crowd),
+  ];
+});
+
+function crowdRow(results) {
+  const fura = medianOf(results.fura, 'p99');
+  const peer = medianOf(results.peer, 'p99');
+  const failed = results.fura.reduce((sum, result) => sum + result.failed, 0);
+  return {
+    work: 'cached cargo list, 1,000 connections', fura: `p99 ${ms(fura)}, ${rate(results.fura)}`,
+    peer: `p99 ${ms(peer)}, ${rate(results.peer)}`, result: `${failed} failed`, bar: 'p99 below the peer’s, 0 failed',
+    ok: fura < peer && failed === 0,
+  };
+}
+
+// ---- idle connections ----
+
+function getKeptAlive(agent, url) {
+  return new Promise((resolve, reject) => {
+    http.get(url, { agent }, (response) => response.resume().once('end', resolve)).once('error', reject);
+  });
+}
+
+/** Open connections that have answered one request and stay. */
+async function openIdle(url, count) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: count, maxFreeSockets: count });
+  for (let opened = 0; opened < count; opened += 500) {
+    // In flight together, so that each opens a connection of its own.
+    const batch = Array.from({ length: opened + 500 }, () => getKeptAlive(agent, url));
+    await Promise.all(batch);
+  }
+  return agent;
+}
+
+const idle = () => using([startHello], async (fura) => {
+  const { url, pid } = helloTarget(fura);
+  (await openIdle(url, 100)).destroy();
+  await sleep(500);
+  const before = privateKib(pid);
+  const agent = await openIdle(url, IDLE_CONNECTIONS);
+  const open = Object.values(agent.freeSockets).flat().length;
+  assert.strictEqual(open, IDLE_CONNECTIONS);
+  const each = (privateKib(pid) - before) / IDLE_CONNECTIONS;
+  agent.destroy();
+  return [{ work: '10,000 idle connections', fura: `${each.toFixed(2)} KiB each`, result: `${open} open`, bar: '≤ 8 KiB each', ok: each <= 8 }];
+});
+
+// ---- reloads ----
+
+async function reloadManyTimes(fura) {
+  for (let i = 0; i < RELOADS; i++) {
+    const end = await fura.command('reload');
+    if (end.code !== 0) throw new Error(`reload ${i} was rejected\n${end.output}`);
+  }
+}
+
+const memoryOf = (fura) => [fura.pid, ...fura.workers()].reduce((sum, pid) => sum + privateKib(pid), 0);
+
+const reloads = () => using([startProduct], async (product) => {
+  const target = listTarget(product);
+  const quiet = await load(target, { connections: 64, seconds: 2 * SECONDS });
+  const before = memoryOf(product.fura);
+  const busy = new Load(target, { connections: 64, seconds: 3600 });
+  await reloadManyTimes(product.fura);
+  const result = await busy.stop();
+  await sleep(1000);
+  const growth = memoryOf(product.fura) / before;
+  const added = result.p99 - quiet.p99;
+  return [
+    { work: '100 reloads under load', fura: `${rate([result])}`, result: `${result.failed} failed`, bar: '0 failed', ok: result.failed === 0 },
+    { work: '  latency', fura: `p99 ${ms(quiet.p99)} → ${ms(result.p99)}`, result: `+${ms(added)}`, bar: 'p99 + 20 ms at most', ok: added <= 20 },
+    { work: '  memory', fura: `${(before / 1024).toFixed(1)} MiB before`, result: `× ${growth.toFixed(2)}`, bar: '≤ × 1.1', ok: growth <= 1.1 },
+  ];
+});
+
+// ---- start ----
+
+async function timeStart(product, port) {
+  const started = process.hrtime.bigint();
+  const serving = product.fura.serve({ ready: false });
+  const client = new Client(`http://127.0.0.1:${port}`);
+  await until(() => client.get('/').then(({ status }) => status === 200, () => false), { what: 'the first answer', stepMs: 2 });
+  const took = Number(process.hrtime.bigint() - started) / 1e6;
+  await serving;
+  return took;
+}
+
+const start = () => using([startProduct], async (product) => {
+  const port = await freePort();
+  product.fura.env.FURA_LISTEN = `127.0.0.1:${port}`;
+  const times = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    await product.fura.child.stop('SIGTERM');
+    times.push(await timeStart(product, port));
+  }
+  const value = median(times);
+  return [{ work: 'start to first answer', fura: ms(value), result: `best ${ms(Math.min(...times))}`, bar: '≤ 300 ms', ok: value <= 300 }];
+});
+
+// ---- a runaway script ----
+
+async function timeRunaway(client) {
+  const started = process.hrtime.bigint();
+  const { status } = await client.get('/runaway');
+  assert.strictEqual(status, 503);
+  return Number(process.hrtime.bigint() - started) / 1e6;
+}
+
+const runaway = () => using([startHello], async (fura) => {
+  const neighbours = new Load(helloTarget(fura), { connections: 64, seconds: 3600 });
+  const times = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    await sleep(1000);
+    times.push(await timeRunaway(fura.client));
+  }
+  const result = await neighbours.stop();
+  const beyond = Math.max(...times) - KILL_MS;
+  return [
+    { work: 'runaway script', fura: `stopped after ${ms(Math.max(...times))}`, result: `budget + ${ms(beyond)}`, bar: '≤ budget + 100 ms', ok: beyond <= 100 },
+    { work: '  its neighbours', fura: `p99 ${ms(result.p99)}, worst ${ms(result.max)}`, result: `${result.failed} failed`,
+      bar: 'worst ≤ budget + 100 ms', ok: result.failed === 0 && result.max <= KILL_MS + 100 },
+  ];
+});
+
+module.exports = { hello, list, idle, reloads, start, runaway };
