@@ -38,6 +38,11 @@ function cpuSeconds(pid) {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
+/** Milliseconds on a core so far of a process's main thread, which is the one that runs Lua. */
+function mainThreadMs(pid) {
+  return Number(fs.readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+}
+
 /** Memory of a process that is its own, in KiB. */
 function privateKib(pid) {
   const rollup = fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
@@ -53,4 +58,4 @@ function median(values) {
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-module.exports = { LOAD_CORE, SERVER_CORE, children, cpuSeconds, freePort, median, pinLoad, pinServer, privateKib, sleep };
+module.exports = { LOAD_CORE, SERVER_CORE, children, cpuSeconds, freePort, mainThreadMs, median, pinLoad, pinServer, privateKib, sleep };
