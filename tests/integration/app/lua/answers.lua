@@ -1,0 +1,2 @@
+--- What a reload changes.
+return { greeting = "hello" }

@@ -1,0 +1,180 @@
+'use strict';
+// Reload: a new generation goes live in all workers or in none.
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const { Small, load, until } = require('../support/process.js');
+
+async function withServer(env, body) {
+  const server = await new Small(env).serve();
+  try {
+    await body(server);
+    const end = await server.child.stop('SIGTERM');
+    assert.equal(end.code, 0, server.child.tail());
+  } finally {
+    await server.stop('SIGKILL');
+  }
+}
+
+const greeting = (text) => `return { greeting = "${text}" }\n`;
+const BROKEN = 'local x = 1\nreturn { greeting = }\n';
+
+async function reload(server) {
+  const end = await server.command('reload', '--json');
+  const lines = end.stdout.trim().split('\n').map((line) => JSON.parse(line));
+  return { code: end.code, last: lines.at(-1), workers: lines.slice(0, -1) };
+}
+
+test('an edited source is live in every worker when the command returns', async () => {
+  await withServer({}, async (server) => {
+    server.edit('lua/answers.lua', greeting('good day'));
+    const end = await server.command('reload');
+    assert.equal(end.code, 0, end.output);
+    assert.equal(end.stdout, 'worker 1 generation 2 ok\nworker 2 generation 2 ok\n');
+    for (let i = 0; i < 20; i += 1) assert.equal((await server.client.get('/hello')).text, 'good day');
+  });
+});
+
+test('a broken source is rejected by file and line, and everybody keeps serving the old one', async () => {
+  await withServer({}, async (server) => {
+    server.edit('lua/answers.lua', BROKEN);
+    const end = await server.command('reload');
+    assert.equal(end.code, 1);
+    assert.match(end.stdout, /^worker 1 generation 2 rejected lua\/answers\.lua:2: /m);
+    for (let i = 0; i < 20; i += 1) assert.equal((await server.client.get('/hello')).text, 'hello');
+    const status = await server.status();
+    assert.equal(status.generation, 1);
+    assert.match(status.reloads[0].reason, /lua\/answers\.lua:2: /);
+    assert.match((await server.command('status')).stdout, /last reload was rejected: .*answers\.lua:2/);
+  });
+});
+
+test('a worker that starts later builds what was committed, not what lies on the disk', async () => {
+  await withServer({}, async (server) => {
+    server.edit('lua/answers.lua', greeting('second'));
+    assert.equal((await reload(server)).code, 0);
+    server.edit('lua/answers.lua', BROKEN);
+    const pids = (await server.untilLive()).map((worker) => worker.pid);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await server.untilLive((worker) => !pids.includes(worker.pid) && worker.generation === 2);
+    assert.equal((await server.client.get('/hello')).text, 'second');
+  });
+});
+
+test('settings that need a restart are refused by name', async () => {
+  await withServer({}, async (server) => {
+    server.edit('conf/default.lua', 'return {\n  development = { watch = false },\n  shared_memory_mb = 32,\n}\n');
+    const end = await server.command('reload');
+    assert.equal(end.code, 1);
+    assert.match(end.stderr, /conf\/default\.lua:3: .*shared_memory_mb.*restart/);
+    assert.match(end.stdout, /master generation 2 rejected/);
+    assert.equal((await server.client.get('/hello')).text, 'hello');
+  });
+});
+
+test('an application whose start fails is rejected', async () => {
+  await withServer({}, async (server) => {
+    server.edit('lua/init.lua', 'return { routes = {}, dispatch = function() end, start = function() error("no luck today") end }\n');
+    const { code, last } = await reload(server);
+    assert.equal(code, 1);
+    assert.match(last.problems.join('\n'), /lua\/init\.lua:1: no luck today/);
+    assert.equal((await server.client.get('/hello')).text, 'hello');
+  });
+});
+
+test('a worker that dies while it prepares makes the reload fail and comes back', async () => {
+  await withServer({}, async (server) => {
+    const [victim] = await server.untilLive();
+    server.edit('lua/init.lua', 'host.task.sleep(3000)\nreturn { routes = {}, dispatch = function() end }\n');
+    const verdict = reload(server);
+    await until(async () => (await server.command('ps')).stdout.includes('boot'), { what: 'the new generation is being built' });
+    process.kill(victim.pid, 'SIGKILL');
+    const { code, workers } = await verdict;
+    assert.equal(code, 1);
+    assert.match(workers[0].reason, /killed by signal 9/);
+    assert.equal(workers[1].ok, true);
+    await server.untilLive((worker) => worker.pid !== victim.pid && worker.generation === 1);
+    assert.equal((await server.client.get('/hello')).text, 'hello');
+  });
+});
+
+test('a running request finishes on the generation it began with', async () => {
+  await withServer({}, async (server) => {
+    const slow = server.client.get('/slow?ms=1500');
+    await until(async () => (await server.command('ps')).stdout.includes('/slow'), { what: 'the slow request runs' });
+    server.edit('lua/init.lua', 'return { routes = { { "GET", "/new", name = "new" } }, dispatch = function() return { body = "new" } end }\n');
+    assert.equal((await reload(server)).code, 0);
+    assert.equal((await server.client.get('/new')).text, 'new');
+    const answer = await slow;
+    assert.equal(`${answer.status} ${answer.text}`, '200 slow');
+  });
+});
+
+test('the drain limit ends requests that outlive their generation too long', async () => {
+  await withServer({ TEST_DRAIN_DEADLINE_S: '1' }, async (server) => {
+    const slow = server.client.get('/slow?ms=60000');
+    await until(async () => (await server.command('ps')).stdout.includes('/slow'), { what: 'the slow request runs' });
+    assert.equal((await reload(server)).code, 0);
+    assert.ok((await slow).status >= 500);
+  });
+});
+
+test('at most three generations live: a further reload waits for the oldest', async () => {
+  await withServer({ FURA_WORKERS: '1', TEST_DRAIN_DEADLINE_S: '3' }, async (server) => {
+    const slow = [];
+    for (let generation = 2; generation <= 4; generation += 1) {
+      slow.push(server.client.get('/slow?ms=60000'));
+      const count = generation - 1;
+      await until(async () => (await server.command('ps')).stdout.split('/slow').length - 1 >= count, { what: 'the slow requests run' });
+      assert.equal((await reload(server)).code, 0);
+      const [worker] = await server.untilLive((one) => one.generation === generation);
+      assert.ok(worker.generations <= 3);
+    }
+    const answers = await Promise.all(slow);
+    assert.ok(answers.every((answer) => answer.status >= 500));
+    assert.ok(server.logged('a new generation waits for an old one to end').length > 0);
+  });
+});
+
+test('reloads asked for at once run one after the other, each with its own verdict', async () => {
+  await withServer({}, async (server) => {
+    const verdicts = await Promise.all([reload(server), reload(server), reload(server)]);
+    assert.ok(verdicts.every((verdict) => verdict.code === 0));
+    assert.deepEqual(verdicts.map((verdict) => verdict.last.generation).sort(), [2, 3, 4]);
+    assert.equal((await server.status()).generation, 4);
+  });
+});
+
+test('HUP reloads', async () => {
+  await withServer({}, async (server) => {
+    server.edit('lua/answers.lua', greeting('after the signal'));
+    process.kill(server.pid, 'SIGHUP');
+    await until(async () => (await server.client.get('/hello')).text === 'after the signal', { what: 'the new text' });
+    assert.equal(server.logged('generation committed').at(-1).origin, 'signal');
+  });
+});
+
+test('in development saving a file is enough, and a new folder is noticed', async () => {
+  await withServer({ TEST_WATCH: 'on' }, async (server) => {
+    server.edit('lua/answers.lua', greeting('saved'));
+    await until(async () => (await server.client.get('/hello')).text === 'saved', { what: 'the new text' });
+    require('node:fs').mkdirSync(`${server.root}/lua/words`);
+    await until(() => server.logged('generation committed').length >= 3, { what: 'the folder' });
+    server.edit('lua/words/greeting.lua', 'return "from a new folder"\n');
+    server.edit('lua/answers.lua', 'return { greeting = require "words.greeting" }\n');
+    await until(async () => (await server.client.get('/hello')).text === 'from a new folder', { what: 'the new folder' });
+  });
+});
+
+test('reloads under load fail no request', async () => {
+  await withServer({}, async (server) => {
+    const traffic = load(server.client, '/hello', 4);
+    await until(() => traffic.seen.answers > 20, { what: 'traffic' });
+    for (let i = 0; i < 10; i += 1) {
+      server.edit('lua/answers.lua', greeting(`round ${i}`));
+      assert.equal((await reload(server)).code, 0);
+    }
+    const { errors } = await traffic.stop();
+    assert.deepEqual(errors, []);
+    assert.equal((await server.client.get('/hello')).text, 'round 9');
+  });
+});
