@@ -185,9 +185,43 @@ static void mask_url(struct slice url, struct buf *out)
         buf_append_slice(out, slice_from(rest, (size_t)(more - rest.data)));
 }
 
+static bool names_a_secret(const char *name)
+{
+    static const char *const words[] = {"secret", "password", "token", "key", "dsn"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(name, words[i]))
+            return true;
+    return false;
+}
+
+/* Only a plugin knows which of its settings are secret, so in free tables the name decides. */
+static void mask_items(struct conf_value *value, bool secret)
+{
+    if (value->kind == CONF_TEXT && secret) {
+        conf_value_clear(value);
+        *value = conf_value_text(SLICE("***"));
+    }
+    for (unsigned i = 0; i < value->count; i++) {
+        const char *name = value->items[i].name;
+        mask_items(&value->items[i].value, secret || (name && names_a_secret(name)));
+    }
+}
+
+static void append_free_table(const struct conf_value *value, struct buf *out)
+{
+    struct conf_value shown = conf_value_copy(value);
+    mask_items(&shown, false);
+    conf_value_json(&shown, out);
+    conf_value_clear(&shown);
+}
+
 static void append_shown(const struct conf_entry *entry, struct buf *out)
 {
     struct buf masked = {0};
+    if (entry->value.kind == CONF_MAP) {
+        append_free_table(&entry->value, out);
+        return;
+    }
     if (entry->value.kind == CONF_UNSET || !(entry->flags & (CONF_SECRET | CONF_CREDENTIALS))) {
         conf_value_json(&entry->value, out);
         return;

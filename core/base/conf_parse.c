@@ -1,4 +1,4 @@
-/* conf_parse.c: one value, from text (a default, the environment) or from Lua, checked against its key. */
+/* conf_parse.c: one value from text (a default, the environment), checked against its key. */
 #include "base/cidr.h"
 #include "base/conf_parts.h"
 #include "base/crypto.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GOT_MAX_BYTES = 60, UNIX_PATH_MAX_BYTES = 107, TABLE_DEPTH_MAX = 8 };
+enum { GOT_MAX_BYTES = 60, UNIX_PATH_MAX_BYTES = 107 };
 
 /* ---- refusing ---- */
 
@@ -43,7 +43,7 @@ static void say_string(const struct conf_key *key, struct buf *out)
         buf_append_slice(out, SLICE("text on one line"));
 }
 
-static void say_expected(const struct conf_key *key, struct buf *out)
+void conf_parse_expected(const struct conf_key *key, struct buf *out)
 {
     static const char *const words[] = {
         [CONF_TYPE_BOOLEAN] = "on or off",
@@ -83,7 +83,7 @@ static bool refuse(const struct conf_key *key, const char *message, struct slice
                    struct buf *why)
 {
     buf_printf(why, "%s (expected ", message);
-    say_expected(key, why);
+    conf_parse_expected(key, why);
     buf_append_slice(why, SLICE(", got "));
     say_text(key, got, why);
     buf_append_char(why, ')');
@@ -219,19 +219,14 @@ bool conf_parse_listener(struct slice text, struct conf_listener *out)
 
 /* ---- lists ---- */
 
-struct slices {
-    struct slice *list;
-    size_t count;
-};
-
-static void slices_add(struct slices *slices, struct slice text)
+void conf_slices_add(struct conf_slices *slices, struct slice text)
 {
     slices->list = mem_realloc(slices->list, (slices->count + 1) * sizeof *slices->list);
     slices->list[slices->count++] = text;
 }
 
 /* A comma list; blanks around items and empty items do not count. */
-static void slices_split(struct slices *slices, struct slice text)
+static void slices_split(struct conf_slices *slices, struct slice text)
 {
     while (text.len > 0) {
         const char *comma = memchr(text.data, ',', text.len);
@@ -242,7 +237,7 @@ static void slices_split(struct slices *slices, struct slice text)
         while (item.len > 0 && item.data[item.len - 1] == ' ')
             item.len--;
         if (item.len > 0)
-            slices_add(slices, item);
+            conf_slices_add(slices, item);
         text = slice_from(text, len + 1);
     }
 }
@@ -271,7 +266,7 @@ static bool parse_item(const struct conf_key *key, struct slice item, struct con
     return good;
 }
 
-static bool parse_items(const struct conf_key *key, const struct slices *items,
+static bool parse_items(const struct conf_key *key, const struct conf_slices *items,
                         struct conf_value *out, struct buf *why)
 {
     struct conf_value list = {.kind = CONF_ARRAY};
@@ -284,6 +279,11 @@ static bool parse_items(const struct conf_key *key, const struct slices *items,
     return true;
 }
 
+static bool is_any(const struct conf_key *key, const struct conf_slices *items)
+{
+    return key->allow_any && items->count == 1 && slice_eq(items->list[0], SLICE("*"));
+}
+
 static bool is_address_item(const struct conf_key *key, struct slice item)
 {
     if (key->type == CONF_TYPE_LISTEN_LIST) {
@@ -291,19 +291,18 @@ static bool is_address_item(const struct conf_key *key, struct slice item)
         return conf_parse_listener(item, &listener);
     }
     struct cidr_list *list = NULL;
-    bool good = (key->allow_any && slice_eq(item, SLICE("*"))) ||
-                cidr_list_parse(item, &list, NULL) == R_OK;
+    bool good = cidr_list_parse(item, &list, NULL) == R_OK;
     cidr_list_free(list);
     return good;
 }
 
 /* Addresses stay a comma list of text: that is what the network floor reads. */
-static bool parse_addresses(const struct conf_key *key, const struct slices *items,
+static bool parse_addresses(const struct conf_key *key, const struct conf_slices *items,
                             struct conf_value *out, struct buf *why)
 {
     struct buf joined = {0};
     for (size_t i = 0; i < items->count; i++) {
-        if (!is_address_item(key, items->list[i])) {
+        if (!is_any(key, items) && !is_address_item(key, items->list[i])) {
             buf_free(&joined);
             return refuse(key, "has a wrong address", items->list[i], why);
         }
@@ -314,8 +313,8 @@ static bool parse_addresses(const struct conf_key *key, const struct slices *ite
     return true;
 }
 
-static bool parse_slices(const struct conf_key *key, const struct slices *items,
-                         struct conf_value *out, struct buf *why)
+bool conf_parse_items(const struct conf_key *key, const struct conf_slices *items,
+                      struct conf_value *out, struct buf *why)
 {
     bool addresses = key->type == CONF_TYPE_LISTEN_LIST || key->type == CONF_TYPE_CIDR_LIST;
     return (addresses ? parse_addresses : parse_items)(key, items, out, why);
@@ -324,9 +323,9 @@ static bool parse_slices(const struct conf_key *key, const struct slices *items,
 static bool parse_list_text(const struct conf_key *key, struct slice text, struct conf_value *out,
                             struct buf *why)
 {
-    struct slices items = {0};
+    struct conf_slices items = {0};
     slices_split(&items, text);
-    bool good = parse_slices(key, &items, out, why);
+    bool good = conf_parse_items(key, &items, out, why);
     free(items.list);
     return good;
 }
@@ -374,146 +373,4 @@ bool conf_parse_text(const struct conf_key *key, struct slice text, struct conf_
         return true;
     }
     return parsers[key->type](key, text, out, why);
-}
-
-/* ---- from Lua ---- */
-
-static bool refuse_lua(const struct conf_key *key, lua_State *L, int index, struct buf *why)
-{
-    buf_append_slice(why, SLICE("has the wrong type (expected "));
-    say_expected(key, why);
-    const char *type = lua_typename(L, lua_type(L, index));
-    if (lua_type(L, index) == LUA_TNUMBER && !key->secret)
-        buf_printf(why, ", got the number %.14g)", lua_tonumber(L, index));
-    else
-        buf_printf(why, ", got a %s)", type);
-    return false;
-}
-
-static bool is_list_type(enum conf_type type)
-{
-    return type == CONF_TYPE_LISTEN_LIST || type == CONF_TYPE_CIDR_LIST || type == CONF_TYPE_LIST ||
-           type == CONF_TYPE_INTEGER_LIST || type == CONF_TYPE_BASE64_32;
-}
-
-/* Strings, and numbers where integers are wanted, at 1…n and nothing else. */
-static bool parse_lua_list(const struct conf_key *key, lua_State *L, int index,
-                           struct conf_value *out, struct buf *why)
-{
-    struct slices items = {0};
-    int wanted = key->type == CONF_TYPE_INTEGER_LIST ? LUA_TNUMBER : LUA_TSTRING;
-    size_t count = lua_objlen(L, index), pairs = 0;
-    bool good = true;
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-        pairs++;
-    lua_createtable(L, (int)count,
-                    0); /* keeps texts of numbers alive: the list itself must stay as it is */
-    for (size_t i = 1; good && i <= count; i++) {
-        lua_rawgeti(L, index, (int)i);
-        size_t len;
-        good = lua_type(L, -1) == wanted;
-        const char *text = good ? lua_tolstring(L, -1, &len) : NULL;
-        if (good)
-            slices_add(&items, slice_of(text, len));
-        lua_rawseti(L, -2, (int)i);
-    }
-    good = good && pairs == count ? parse_slices(key, &items, out, why)
-                                  : refuse_lua(key, L, index, why);
-    lua_pop(L, 1);
-    free(items.list);
-    return good;
-}
-
-static bool copy_lua(lua_State *L, int index, struct conf_value *out, int depth);
-
-static int by_item_name(const void *a, const void *b)
-{
-    return strcmp(((const struct conf_item *)a)->name, ((const struct conf_item *)b)->name);
-}
-
-static bool copy_lua_table(lua_State *L, int index, struct conf_value *out, int depth)
-{
-    size_t count = lua_objlen(L, index);
-    bool good = depth < TABLE_DEPTH_MAX;
-    out->kind = count > 0 ? CONF_ARRAY : CONF_MAP;
-    for (size_t i = 1; good && i <= count; i++) {
-        lua_rawgeti(L, index, (int)i);
-        good = copy_lua(L, lua_gettop(L), conf_value_append(out, NULL), depth + 1);
-        lua_pop(L, 1);
-    }
-    size_t pairs = 0;
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1), pairs++) {
-        if (!good || count > 0)
-            continue;
-        good = lua_type(L, -2) == LUA_TSTRING;
-        if (good)
-            good =
-                copy_lua(L, lua_gettop(L), conf_value_append(out, lua_tostring(L, -2)), depth + 1);
-    }
-    if (good && out->kind == CONF_MAP && out->count > 0)
-        qsort(out->items, out->count, sizeof *out->items, by_item_name);
-    return good && (count == 0 || pairs == count);
-}
-
-/* Plain data only. */
-static bool copy_lua(lua_State *L, int index, struct conf_value *out, int depth)
-{
-    size_t len;
-    const char *text;
-    switch (lua_type(L, index)) {
-    case LUA_TSTRING:
-        text = lua_tolstring(L, index, &len);
-        *out = conf_value_text(slice_of(text, len));
-        return true;
-    case LUA_TNUMBER:
-        *out = (struct conf_value){.kind = CONF_NUMBER, .number = lua_tonumber(L, index)};
-        return true;
-    case LUA_TBOOLEAN:
-        *out = (struct conf_value){.kind = CONF_FLAG, .integer = lua_toboolean(L, index)};
-        return true;
-    case LUA_TTABLE:
-        return copy_lua_table(L, index, out, depth);
-    default:
-        return false;
-    }
-}
-
-static bool parse_lua_number(const struct conf_key *key, lua_State *L, int index,
-                             struct conf_value *out, struct buf *why)
-{
-    char text[32];
-    double number = lua_tonumber(L, index);
-    if (key->type != CONF_TYPE_INTEGER || number < -9007199254740992.0 ||
-        number > 9007199254740992.0 || number - (double)(int64_t)number != 0.0)
-        return refuse_lua(key, L, index, why);
-    snprintf(text, sizeof text, "%" PRId64, (int64_t)number);
-    return parse_integer(key, slice_cstr(text), out, why);
-}
-
-bool conf_parse_lua(const struct conf_key *key, lua_State *L, int index, struct conf_value *out,
-                    struct buf *why)
-{
-    int type = lua_type(L, index);
-    size_t len;
-    if (type == LUA_TSTRING) {
-        const char *text = lua_tolstring(L, index, &len);
-        return conf_parse_text(key, slice_of(text, len), out, why);
-    }
-    if (type == LUA_TNUMBER)
-        return parse_lua_number(key, L, index, out, why);
-    if (type == LUA_TBOOLEAN && key->type == CONF_TYPE_BOOLEAN) {
-        *out = (struct conf_value){.kind = CONF_FLAG, .integer = lua_toboolean(L, index)};
-        return true;
-    }
-    if (type == LUA_TTABLE && is_list_type(key->type))
-        return parse_lua_list(key, L, index, out, why);
-    if (type == LUA_TTABLE && key->type == CONF_TYPE_TABLE) {
-        struct conf_value table = {0};
-        if (copy_lua(L, index, &table, 0)) {
-            *out = table;
-            return true;
-        }
-        conf_value_clear(&table);
-    }
-    return refuse_lua(key, L, index, why);
 }

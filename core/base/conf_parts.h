@@ -7,7 +7,8 @@
  *   conf_lua.c      the bare Lua state that evaluates a conf file
  *   conf_lines.c    which line of a conf file gives which key
  *   conf_env.c      environment variables, NAME_FILE and .env
- *   conf_parse.c    text or a Lua value → a checked value of a key's type
+ *   conf_parse.c    text → a checked value of a key's type
+ *   conf_parse_lua.c  the same from a Lua value
  *   conf_rules.c    what depends on several keys: production, listeners, computed defaults
  *   conf_value.c    values: copy, compare, JSON, Lua, bytes
  *   conf_problem.c  the list of everything that is wrong */
@@ -125,8 +126,6 @@ void conf_schema_free(struct conf_schema *schema);
 const struct conf_key *conf_schema_find(const struct conf_schema *schema, const char *name);
 /* Is there a key below `path`? */
 bool conf_schema_has_group(const struct conf_schema *schema, const char *path);
-/* Of `names`, the one that `wanted` was most likely meant to be; NULL when none is near. */
-const char *conf_nearest_of(const char *const *names, unsigned count, const char *wanted);
 const char *conf_schema_nearest(const struct conf_schema *schema, const char *path);
 
 /* ---- parsing ---- */
@@ -136,6 +135,16 @@ bool conf_parse_text(const struct conf_key *key, struct slice text, struct conf_
                      struct buf *why);
 bool conf_parse_lua(const struct conf_key *key, lua_State *L, int index, struct conf_value *out,
                     struct buf *why);
+
+/* For conf_parse_lua.c: what a key wants, in words; the items of a list. */
+struct conf_slices {
+    struct slice *list;
+    size_t count;
+};
+void conf_parse_expected(const struct conf_key *key, struct buf *out);
+void conf_slices_add(struct conf_slices *slices, struct slice text);
+bool conf_parse_items(const struct conf_key *key, const struct conf_slices *items,
+                      struct conf_value *out, struct buf *why);
 
 /* One address of a listen list, as far as the settings need to know it. */
 struct conf_listener {

@@ -35,7 +35,7 @@ struct log_field {
 /* `fields` ends with a field whose name is NULL. */
 void log_emit(enum log_level level, const char *message, const struct log_field *fields);
 
-#define LOG_FIELDS(...) ((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.name = NULL}})
+#define LOG_FIELDS(...)         ((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.name = NULL}})
 #define log_debug(message, ...) log_emit(LOG_DEBUG, message, LOG_FIELDS(__VA_ARGS__))
 #define log_info(message, ...)  log_emit(LOG_INFO, message, LOG_FIELDS(__VA_ARGS__))
 #define log_warn(message, ...)  log_emit(LOG_WARN, message, LOG_FIELDS(__VA_ARGS__))

@@ -26,13 +26,18 @@ struct shm_value {
 enum result shm_get(struct shm *shm, struct slice key, struct shm_value *value, struct buf *text,
                     int64_t *ttl_ms /* may be NULL; -1 = no expiry */);
 /* ttl_ms 0 = no expiry. R_TOO_BIG when it cannot fit a shard at all. */
-enum result shm_set(struct shm *shm, struct slice key, const struct shm_value *value, int64_t ttl_ms);
-enum result shm_add(struct shm *shm, struct slice key, const struct shm_value *value, int64_t ttl_ms); /* R_EXISTS */
+enum result shm_set(struct shm *shm, struct slice key, const struct shm_value *value,
+                    int64_t ttl_ms);
+enum result shm_add(struct shm *shm, struct slice key, const struct shm_value *value,
+                    int64_t ttl_ms); /* R_EXISTS */
 /* Only when the present value equals `expected` (NULL = absent): else R_REJECTED. */
 enum result shm_compare_and_set(struct shm *shm, struct slice key, const struct shm_value *expected,
                                 const struct shm_value *value, int64_t ttl_ms);
 /* Absent counts as 0 and then takes ttl_ms; a number keeps its expiry. R_INVALID when it holds another kind. */
-enum result shm_increment(struct shm *shm, struct slice key, double delta, int64_t ttl_ms, double *out);
+enum result shm_increment(struct shm *shm, struct slice key, double delta, int64_t ttl_ms,
+                          double *out);
 void shm_delete(struct shm *shm, struct slice key);
-struct shm_stats { uint64_t entries, bytes_used, bytes_total, evictions, orphaned_shards; };
+struct shm_stats {
+    uint64_t entries, bytes_used, bytes_total, evictions, orphaned_shards;
+};
 void shm_stats(struct shm *shm, struct shm_stats *out);

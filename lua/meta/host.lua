@@ -19,6 +19,6 @@
 ---@field shared HostShared
 ---@field log HostLog
 ---@field metrics HostMetrics
----@field config table   effective settings, read only: host.config.cargotech.api_url
+---@field config table   effective settings, read only: host.config.cargotech.api_url; an unset one is nil, an unknown one raises; lists are copies; host.config("redis.url") tells where a value came from
 ---@field script HostScript
 host = {}

@@ -311,6 +311,8 @@ static void listeners_are_checked(void **state)
     (void)state;
     assert_a_problem("return { listen = 'ssl:127.0.0.1:1' }", "needs a certificate");
     assert_a_problem("return { listen = '127.0.0.1:99999' }", "has a wrong address");
+    assert_a_problem("return { trusted_proxies = '*' }", "has a wrong address");
+    assert_a_problem("return { trusted_proxies = '10.0.0.0/33' }", "has a wrong address");
     assert_a_problem("return { listen = '::1:80' }", "has a wrong address");
     assert_a_problem("return { tls_cert = '/nonexistent.pem' }", "tls_cert: cannot be read");
     char path[140];
@@ -470,7 +472,8 @@ static void secrets_are_masked_for_people(void **state)
     setenv("DATABASE_URL", "postgresql://bob:s3cr3t@h/db?password=pw1&x=1", 1);
     setenv("REDIS_URL", "redis://:s3cr3t@h/0", 1);
     setenv("GREETING", "s3cr3t", 1);
-    assert_loads("return { workers = 2 }");
+    assert_loads("return { workers = 2, plugins = { webhook_out = { secret = 's3cr3t', url = 'u',\n"
+                 "more = { api_key = { 's3cr3t' } } } } }");
     conf_each(conf, on_key, &out);
     const char *text = buf_cstr(&out);
     assert_null(strstr(text, "s3cr3t"));
@@ -481,6 +484,8 @@ static void secrets_are_masked_for_people(void **state)
     assert_non_null(strstr(text, "password=\"***\" "));
     assert_non_null(strstr(text, "\nworkers=2 (conf/default.lua:1)\n"));
     assert_non_null(strstr(text, "tls_cert=null (default)\n"));
+    assert_non_null(strstr(text, "plugins={\"webhook_out\":{\"more\":{\"api_key\":[\"***\"]},"
+                                 "\"secret\":\"***\",\"url\":\"u\"}} "));
     buf_free(&out);
 }
 
@@ -615,6 +620,54 @@ static void the_manual_shows_the_defaults(void **state)
     close_manual(&manual);
 }
 
+static void production_of_the_shipped_application_refuses_what_it_must(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *value;
+    } given[] = {
+        {"FURA_ENV", "production"},
+        {"YOOKASSA_ALLOWED_IPS", "*"},
+        {"FURA_DEV_LOGIN", "on"},
+        {"FURA_RATE_LIMITS", "off"},
+        {"TELEGRAM_BOT_TOKEN", "nonsense"},
+        {"TELEGRAM_RESPONSES_CHAT_ID", "-1001234567890"},
+        {"YOOKASSA_WEBHOOK_SECRET", "Qd81mX0c77aPl3HhHy290ww1kdQ8fWn4"},
+        {"SETTINGS_ENCRYPTION_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
+    };
+    char *cwd = repository();
+    struct manual manual = {0};
+    open_manual(&manual); /* clears the environment too */
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        setenv(given[i].name, given[i].value, 1);
+    conf_free(conf);
+    conf = NULL;
+    assert_int_equal(conf_load(&(struct conf_source){.root = cwd}, &conf, &problems), R_INVALID);
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        unsetenv(given[i].name);
+
+    const char *text = buf_cstr(&problems);
+    static const char *const told[] = {
+        "environment FURA_DEV_LOGIN: dev_login: is refused in production",
+        "environment FURA_RATE_LIMITS: rate_limits: is refused in production",
+        "environment YOOKASSA_ALLOWED_IPS: yookassa.allowed_ips: is refused in production",
+        "environment TELEGRAM_BOT_TOKEN: telegram.bot_token: is no bot token",
+        "environment SETTINGS_ENCRYPTION_KEY: settings_encryption_key: is too easy to guess",
+        "telegram.webhook_secret: is missing (expected in production as TELEGRAM_WEBHOOK_SECRET",
+        "session.secret: is missing (expected in production as SESSION_SECRET",
+        "database.url: is missing (expected in production as DATABASE_URL",
+    };
+    unsigned lines = 0;
+    for (const char *at = text; (at = strchr(at, '\n')); at++)
+        lines++;
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (!strstr(text, told[i]))
+            fail_msg("no «%s» in:\n%s", told[i], text);
+    assert_int_equal(lines, sizeof told / sizeof *told);
+    close_manual(&manual);
+    free(cwd);
+}
+
 int main(void)
 {
 #define CONF_TEST(test) cmocka_unit_test_setup_teardown(test, open_root, close_root)
@@ -644,6 +697,7 @@ int main(void)
         CONF_TEST(the_nearest_key_is_found),
         CONF_TEST(the_manual_shows_every_key_and_what_it_needs),
         CONF_TEST(the_manual_shows_the_defaults),
+        CONF_TEST(production_of_the_shipped_application_refuses_what_it_must),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

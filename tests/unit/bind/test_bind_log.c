@@ -98,7 +98,7 @@ static void on_closed(void *owner)
     loop_stop(((struct build *)owner)->loop);
 }
 
-static void a_line_inside_a_task_names_it(void **state)
+static void a_line_inside_a_task_names_it_and_its_request(void **state)
 {
     (void)state;
     struct buf problems = {0};
@@ -108,7 +108,8 @@ static void a_line_inside_a_task_names_it(void **state)
     free(unit_write(root, "conf/default.lua", "return {}"));
     free(unit_write(root, "lua/init.lua",
                     "return { routes = {}, dispatch = function() end,\n"
-                    "  start = function() host.log.info('from a task', { n = 1 }) end }"));
+                    "  start = function() host.log.info('from a task', { n = 1 }) end,\n"
+                    "  speak = function() host.log.info('from a request') end }"));
     assert_int_equal(conf_load(&source, &conf, &problems), R_OK);
     assert_int_equal(bundle_read(&source, conf, &bundle, &problems), R_OK);
 
@@ -124,6 +125,11 @@ static void a_line_inside_a_task_names_it(void **state)
     loop_run(build.loop);
     assert_non_null(build.generation);
     assert_logged("\"message\":\"from a task\",\"process\":\"test\",\"n\":1,\"task\":\"boot\"}\n");
+    generation_push_member(build.generation, "speak");
+    task_spawn(build.generation, generation_lua(build.generation), 0,
+               &(struct task_spec){.label = "GET /x", .log_id = SLICE("req-1")});
+    assert_logged(
+        "\"from a request\",\"process\":\"test\",\"request_id\":\"req-1\",\"task\":\"GET /x\"}\n");
     generation_retire(build.generation, 0, on_closed, &build);
     loop_run(build.loop);
     loop_free(build.loop);
@@ -138,7 +144,7 @@ int main(void)
         LOG_TEST(fields_come_sorted_with_their_types),
         LOG_TEST(members_of_the_line_are_not_given_twice),
         LOG_TEST(no_field_value_raises),
-        LOG_TEST(a_line_inside_a_task_names_it),
+        LOG_TEST(a_line_inside_a_task_names_it_and_its_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
