@@ -1,8 +1,8 @@
 /* pgsql.c: the pool: who gets which connection, who waits, when to connect again. See pgsql.h.
  *
- * Callers wait in one line, first come first served. A statement takes an idle connection; when
- * there is none it joins the shortest pipeline whose oldest statement is young, so that nobody
- * queues behind a slow one while the pool grows. A lease needs an idle connection. */
+ * Callers wait in one line, first come first served. A statement takes an idle connection, or waits
+ * for the pool to grow; once it is full, it joins the shortest pipeline whose oldest statement is
+ * young, so that hardly anybody queues behind a slow one. A lease needs an idle connection. */
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/log.h"
@@ -142,6 +142,14 @@ static void log_trouble(struct pgsql *pgsql, const struct pgsql_failure *why)
              LOG_STR("text", why->base.text));
 }
 
+static void pause_growth(struct pgsql *pgsql, enum result rc)
+{
+    if (pgsql->retry_pending)
+        return;
+    pgsql->retry_pending = true;
+    loop_timer_start(pgsql->retry, pgsql_next_pause(&pgsql->pause_ms, rc));
+}
+
 static void on_attempt_failed(struct pgsql *pgsql, const struct pgsql_failure *why)
 {
     log_trouble(pgsql, why);
@@ -149,20 +157,19 @@ static void on_attempt_failed(struct pgsql *pgsql, const struct pgsql_failure *w
         pgsql->away = true;
         fail_waiting(pgsql, why);
     }
-    if (pgsql->retry_pending)
-        return;
-    pgsql->retry_pending = true;
-    loop_timer_start(pgsql->retry, pgsql_next_pause(&pgsql->pause_ms, why->base.rc));
+    pause_growth(pgsql, why->base.rc);
 }
 
 static void on_lost(struct pgsql_conn *conn, struct pgsql_jobs *moved)
 {
     struct pgsql *pgsql = conn->pgsql;
     pgsql_jobs_prepend_all(&pgsql->waiting, moved);
-    if (conn->was_ready)
-        log_info("a database connection was lost", LOG_STR("text", conn->trouble.base.text));
-    else
+    if (!conn->was_ready)
         on_attempt_failed(pgsql, &conn->trouble);
+    else
+        log_info("a database connection was lost", LOG_STR("text", conn->trouble.base.text));
+    if (conn->was_ready && pgsql_conn_died_young(conn))
+        pause_growth(pgsql, R_CLOSED);
     pump(pgsql);
 }
 

@@ -16,6 +16,8 @@ static const char set_up_sql[] = "SELECT set_config('DateStyle', 'ISO', false),"
                                  " set_config('TimeZone', 'UTC', false),"
                                  " set_config('bytea_output', 'hex', false)";
 
+enum { YOUNG_MS = 1000, PEEKS_MAX = 4 };
+
 static void on_socket(void *owner, int ready);
 
 void pgsql_conn_init(struct pgsql_conn *conn, struct pgsql *pgsql, const struct conn_events *events)
@@ -178,6 +180,7 @@ static void on_set_up(void *owner, enum result rc, const struct pgsql_result *re
         return;
     }
     conn->state = CONN_READY;
+    conn->ready_since_ms = clock_monotonic_ms();
     conn->events->ready(conn);
 }
 
@@ -252,6 +255,11 @@ void pgsql_conn_open(struct pgsql_conn *conn)
 
 /* ---- questions ---- */
 
+bool pgsql_conn_died_young(const struct pgsql_conn *conn)
+{
+    return clock_monotonic_ms() - conn->ready_since_ms < YOUNG_MS;
+}
+
 bool pgsql_conn_is_open(const struct pgsql_conn *conn)
 {
     return conn->state == CONN_READY && !conn->lease && !conn->returning && !conn->cancel &&
@@ -261,7 +269,7 @@ bool pgsql_conn_is_open(const struct pgsql_conn *conn)
 bool pgsql_conn_is_alive(struct pgsql_conn *conn)
 {
     char byte;
-    for (int tries = 0; tries < 4 && conn->state == CONN_READY; tries++) {
+    for (int tries = 0; tries < PEEKS_MAX && conn->state == CONN_READY; tries++) {
         ssize_t got = recv(PQsocket(conn->native), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return true;

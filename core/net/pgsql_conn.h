@@ -114,7 +114,7 @@ struct pgsql_conn {
     struct loop_fd *watch;
     struct loop_later broken;
     struct pgsql_failure trouble;
-    int64_t connect_deadline_ms;
+    int64_t connect_deadline_ms, ready_since_ms;
 
     struct pgsql_jobs jobs; /* sent, oldest first */
     unsigned husks;
@@ -135,6 +135,8 @@ void pgsql_conn_break(struct pgsql_conn *conn, enum result rc, const char *forma
     __attribute__((format(printf, 3, 4)));
 void pgsql_conn_close_now(
     struct pgsql_conn *conn); /* for pgsql_close: answers its jobs, tells nobody */
+/* Something ends our connections as soon as they are made: do not try again at once. */
+bool pgsql_conn_died_young(const struct pgsql_conn *conn);
 /* Nobody holds it and nothing keeps it from taking another statement. */
 bool pgsql_conn_is_open(const struct pgsql_conn *conn);
 /* Look for a FIN that the loop has not reported yet; breaks the connection when there is one. */

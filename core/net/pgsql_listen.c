@@ -108,9 +108,9 @@ static void on_lost(struct pgsql_conn *conn, struct pgsql_jobs *moved)
         it->job = NULL;
     if (conn->was_ready)
         log_info("the connection that listens was lost", LOG_STR("text", conn->trouble.base.text));
-    loop_timer_start(
-        listening->retry,
-        conn->was_ready ? 0 : pgsql_next_pause(&listening->pause_ms, conn->trouble.base.rc));
+    bool at_once = conn->was_ready && !pgsql_conn_died_young(conn);
+    loop_timer_start(listening->retry,
+                     at_once ? 0 : pgsql_next_pause(&listening->pause_ms, conn->trouble.base.rc));
 }
 
 /* A listener whose LISTEN is still on its way will be told to read everything anyway. */

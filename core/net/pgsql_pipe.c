@@ -299,6 +299,8 @@ static void read_notifications(struct pgsql_conn *conn)
 
 void pgsql_conn_read(struct pgsql_conn *conn)
 {
+    if (!is_usable(conn))
+        return;
     bool sound = PQconsumeInput(conn->native);
     notice_closed_socket(conn);
     unsigned before = conn->jobs.count;

@@ -1,13 +1,13 @@
 ---@meta host.pg
 -- Types: bool → boolean; int2, int4, float → number; int8 → number up to 2^53, beyond it a decimal string; numeric → decimal string;
 -- json, jsonb → decoded value; timestamptz → Unix seconds with microseconds (number); date, timestamp, uuid, text → string;
--- bytea → raw string; arrays of these → tables; NULL → nil.
+-- bytea → raw string; arrays of these → lists with pg.null for NULL elements; any other type → its text; NULL → nil.
 
 ---@class HostPg
 ---@field null userdata   SQL NULL where a Lua nil cannot be written
 local pg = {}
 
----Run one statement. Parameters are `$1`, `$2`, …: string, number, boolean, nil, pg.null, or a value of pg.json, pg.bytea,
+---Run one statement on any connection; what opens or ends a transaction raises (use pg.transaction). Parameters are `$1`, `$2`, …: string, number, boolean, nil, pg.null, or a value of pg.json, pg.bytea,
 ---pg.array. Yields.
 ---@param sql string
 ---@param ... any
@@ -42,11 +42,14 @@ function tx:savepoint(fn) end
 ---@return Subscription
 function pg.listen(channel, fn) end
 
+---A value as jsonb.
 ---@param value any
 function pg.json(value) end
+---A string of any bytes; plain strings may not hold a NUL byte.
 ---@param bytes string
 function pg.bytea(bytes) end
----@param list (string|number|boolean)[]
+---A list for an array parameter: `id = ANY($1)`. pg.null is a NULL element.
+---@param list (string|number|boolean|userdata)[]
 function pg.array(list) end
 
 ---@return boolean

@@ -254,6 +254,25 @@ static void parameters_arrive_as_they_are(void **state)
     assert_string_equal(outcome.value, "O'Brien \"x\" \\ ёж 🚚true043");
 }
 
+static void a_parameter_larger_than_every_buffer_arrives_whole(void **state)
+{
+    (void)state;
+    enum { SIZE = 20 * 1000 * 1000 };
+    struct outcome outcome = {0};
+    char *text = mem_alloc(SIZE);
+    memset(text, 'x', SIZE);
+    const struct pgsql_param param = {slice_of(text, SIZE), 0};
+    open_pool(1, 10);
+    assert_int_equal(
+        pgsql_query(pgsql, SLICE("SELECT length($1), $1"), &param, 1, QUERY_MS, on_done, &outcome),
+        R_OK);
+    outstanding++;
+    free(text);
+    run_until(has_come, &outcome);
+    assert_int_equal(outcome.rc, R_OK);
+    assert_string_equal(outcome.value, "20000000");
+}
+
 static void a_null_value_differs_from_an_empty_one(void **state)
 {
     (void)state;
@@ -685,6 +704,34 @@ static void the_next_host_is_tried_when_one_is_away(void **state)
     assert_string_equal(outcome.value, "second");
 }
 
+static void a_name_is_resolved_and_a_refusing_host_skipped(void **state)
+{
+    (void)state;
+    char url[200];
+    struct outcome outcome;
+    snprintf(url, sizeof url, "postgresql://fura@/postgres?host=localhost,%s&port=1,5432",
+             postgres_server_folder(server));
+    open_pool_at(url, 1, 10);
+    run_until(is_up, pgsql);
+    ask(&outcome, "SELECT 'second'");
+    assert_string_equal(outcome.value, "second");
+}
+
+static void a_server_that_only_hangs_up_is_not_hammered(void **state)
+{
+    (void)state;
+    struct outcome outcome;
+    int64_t began = clock_monotonic_ms();
+    open_pool(1, 10);
+    for (unsigned lost = 0; lost < 4; lost++) {
+        run_until(is_up, pgsql);
+        start(&outcome, "SELECT pg_terminate_backend(pg_backend_pid())", QUERY_MS);
+        run_until(has_come, &outcome);
+        run_until(is_down, pgsql);
+    }
+    assert_true(clock_monotonic_ms() - began >= 3 * 50); /* three pauses of at least 50 ms */
+}
+
 static void an_unusable_url_is_refused_without_repeating_it(void **state)
 {
     (void)state;
@@ -807,6 +854,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(parameters_arrive_as_they_are),
+        TEST(a_parameter_larger_than_every_buffer_arrives_whole),
         TEST(a_null_value_differs_from_an_empty_one),
         TEST(a_text_with_a_nul_byte_is_refused),
         TEST(changed_rows_are_counted),
@@ -835,6 +883,8 @@ int main(void)
         TEST(a_stopped_server_is_refused_at_once),
         TEST(a_missing_database_is_denied),
         TEST(the_next_host_is_tried_when_one_is_away),
+        TEST(a_name_is_resolved_and_a_refusing_host_skipped),
+        TEST(a_server_that_only_hangs_up_is_not_hammered),
         TEST(an_unusable_url_is_refused_without_repeating_it),
         TEST(closing_answers_everybody),
         TEST(notifications_arrive_and_a_reconnect_is_told),
