@@ -104,8 +104,12 @@ local function run_contract(request, route, context)
   return answer(route, output, context)
 end
 
+local METRICS_LISTENER = 1 -- what Request.listener says of FURA_METRICS_LISTEN
+
 local function show_metrics(request, context)
-  if host.config.env == "production" and not request.is_metrics then return refuse(nil, failure "not_found", context) end
+  if host.config.env == "production" and request.listener ~= METRICS_LISTENER then
+    return refuse(nil, failure "not_found", context)
+  end
   return { headers = { ["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8", ["Cache-Control"] = "no-store" },
     body = host.metrics.render() }
 end
@@ -127,7 +131,9 @@ end
 --- @return Response
 local function dispatch(request, index)
   local context, route = make_context(request), routes[index]
-  if not route then return answer_unmatched(request, context) end
+  if not route or request.listener == METRICS_LISTENER and not route.operations then
+    return answer_unmatched(request, context)
+  end
   if route.access == "metrics" then return show_metrics(request, context) end
   local ok, problem = admit(request, route, context)
   if not ok then return refuse(route, problem, context) end

@@ -5,6 +5,7 @@
 ---   contract    what is promised; its output is the JSON
 ---   page        function(output, context) → HTML, for htmx and browsers
 ---   problem     function(failure, document, context) → HTML and headers that say where it belongs
+---   operations  answered on the metrics listener too; nothing else is
 ---   revalidate  GET lists: ETag and `private, no-cache` instead of `no-store`
 local cargos = require "web.pages.cargos"
 local dictionary = require "contracts.cargo.list_dictionary"
@@ -24,6 +25,9 @@ return {
     problem = problems.edge },
   { "POST", "/api/v1/auth/logout", access = "driver", contract = require "contracts.auth.end_session", status = 204,
     ends_session = true },
+  { "GET", "/api/v1/subscription", access = "driver", limit = "default",
+    contract = require "contracts.billing.show_subscription" },
+  { "GET", "/api/v1/tariffs", access = "public", contract = require "contracts.billing.list_tariffs" },
   { "GET", "/api/v1/me", access = "driver", limit = "default", contract = require "contracts.account.show_me" },
 
   -- cargo
@@ -41,8 +45,8 @@ return {
     contract = dictionary.truck_types, page = cargos.type_chips "truck_types", revalidate = true },
 
   -- operations
-  { "GET", "/livez", access = "public", contract = probes.alive },
-  { "GET", "/readyz", access = "public", contract = probes.ready },
-  { "GET", "/healthz", access = "public", contract = probes.health },
-  { "GET", "/metrics", access = "metrics" },
+  { "GET", "/livez", access = "public", contract = probes.alive, operations = true },
+  { "GET", "/readyz", access = "public", contract = probes.ready, operations = true },
+  { "GET", "/healthz", access = "public", contract = probes.health, operations = true },
+  { "GET", "/metrics", access = "metrics", operations = true },
 }

@@ -45,7 +45,8 @@ return {
   -- Filters that a driver gets back next time (not the place in the list).
   remembered = {
     "mode", "start_point_id", "start_point_type", "start_point_radius", "finish_point_id", "finish_point_type",
-    "finish_point_radius", "start_point_name", "finish_point_name", "start_date", "weight_volume", "load_types", "truck_types", "distance", "price",
+    "finish_point_radius", "start_point_name", "finish_point_name",
+    "start_date", "weight_volume", "load_types", "truck_types", "distance", "price",
     "price_per_km", "owner_company",
   },
 

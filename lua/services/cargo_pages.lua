@@ -84,6 +84,9 @@ local function decode(copy, prepared)
   return { cargos = cargos, meta = cargo_pages.meta(prepared.filters, #cargos, size), fetched_at = copy.fetched_at }
 end
 
+-- A little later: what drivers ask for goes first.
+local PREFETCH_AFTER_MS = 500
+
 local function prefetch_next(prepared, meta)
   if not meta.next_offset then return end
   local filters = {}
@@ -91,7 +94,7 @@ local function prefetch_next(prepared, meta)
   filters.offset = meta.next_offset
   local next_page = cargo_pages.prepare(filters)
   if not host.shared.add("prefetch:" .. next_page.hash, true, PREFETCH_EVERY_MS) then return end
-  copies.refresh_later(spec_of(next_page, true))
+  host.timer.after(PREFETCH_AFTER_MS, function() copies.refresh_later(spec_of(next_page, true)) end)
 end
 
 --- The page of a query, decoded: {cargos, meta, fetched_at}, and how it was got.

@@ -152,15 +152,11 @@ end
 
 -- ---- tokens ----
 
--- Production refuses to start without keys of its own.
-local DEVELOPMENT_SECRETS = { "development only: this key protects nothing" }
-
-local function secrets()
-  return host.config.session.secret or DEVELOPMENT_SECRETS
-end
+-- Newest first. Production refuses to start without keys of its own.
+local SECRETS = host.config.session.secret or { "development only: this key protects nothing" }
 
 local function token_for(driver_id, sid, now)
-  return jwt.sign({ sub = driver_id, sid = sid, iat = now, exp = now + TTL_S }, secrets())
+  return jwt.sign({ sub = driver_id, sid = sid, iat = now, exp = now + TTL_S }, SECRETS)
 end
 
 --- @param token string?
@@ -168,7 +164,7 @@ end
 --- @return table? failure
 function sessions.check(token)
   local now = math.floor(host.time.now())
-  local claims = token and jwt.verify(token, secrets(), now)
+  local claims = token and jwt.verify(token, SECRETS, now)
   if not claims then return nil, failure "unauthorized" end
   local ok, problem = is_live(claims.sub, claims.sid)
   if not ok then return nil, problem end

@@ -3,6 +3,7 @@ local contract = require "kit.contract"
 local drivers = require "services.drivers"
 local failure = require "kit.failure"
 local flags = require "services.flags"
+local subscription_fields = require "contracts.billing.subscription_fields"
 local subscriptions = require "services.subscriptions"
 
 local function no_database(problem)
@@ -18,10 +19,7 @@ return contract {
       id = { type = "string" }, first_name = { type = "string" }, last_name = { type = "string", nullable = true },
       username = { type = "string", nullable = true }, language_code = { type = "string", nullable = true },
     } },
-    subscription = { type = "object", fields = {
-      active = { type = "boolean" }, expires_at = { type = "string", nullable = true },
-      days_left = { type = "integer" }, source = { type = "string", nullable = true }, features = { type = "object" },
-    } },
+    subscription = { type = "object", fields = subscription_fields },
     flags = { type = "object" }, filters = { type = "object" },
   },
   errors = { database_unavailable = 503, unauthorized = 401 },

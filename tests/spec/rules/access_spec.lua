@@ -1,0 +1,21 @@
+local access = require("kit.rules").access
+
+describe("rules.access", function()
+  it("gives list and detail to all, contacts and responses to subscribers", function()
+    assert.same({ list = true, detail = true, view_contacts = false, respond = false }, access.all { active = false })
+    assert.same({ list = true, detail = true, view_contacts = true, respond = true }, access.all { active = true })
+    assert.is_false(access.allowed("no_such_feature", { active = true }))
+  end)
+
+  it("hides the digits of phones in a comment and nothing else", function()
+    for comment, masked in pairs {
+      ["Звонить +7 (999) 888-77-66"] = "Звонить +• (•••) •••-••-••",
+      ["89998887766 Иван"] = "••••••••••• Иван",
+      ["тел. 555-35-35"] = "тел. •••-••-••",
+      ["Ремни 10 шт, 26.01.2026 08:00"] = "Ремни 10 шт, 26.01.2026 08:00",
+      ["20 т, 86 м3, 1350000 р"] = "20 т, 86 м3, 1350000 р",
+    } do
+      assert.equal(masked, access.mask_phones(comment))
+    end
+  end)
+end)

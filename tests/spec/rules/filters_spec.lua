@@ -1,0 +1,92 @@
+local vectors = require "support.vectors"
+local build_query = require "contracts.filters.build_query"
+local validate = require "contracts.filters.validate"
+
+local published = vectors.load "cargotech"
+
+local function wrong_fields(failure)
+  local fields = {}
+  for index, field in ipairs(failure.fields) do fields[index] = field.field end
+  return fields
+end
+
+describe("3.1 filters.validate", function()
+  it("answers the published cases, except loose integers", function()
+    for _, case in ipairs(published.filter_validation) do
+      local input, expected = case[1], case[2]
+      local filters, failure = validate(input)
+      if input.start_point_id == "62.0" then
+        assert.same({ "start_point_id" }, wrong_fields(failure)) -- SPEC 3.1: integers are plain decimal digits
+      elseif expected.ok then
+        assert.same(expected.ok, filters)
+      else
+        assert.equal("invalid_filter", failure.code)
+        assert.equal(400, failure.status)
+        assert.same({ expected.errors[1][1] }, wrong_fields(failure))
+      end
+    end
+  end)
+
+  it("takes any and empty as no filter", function()
+    for _, none in ipairs { "any", "", "  " } do assert.is_nil(validate({ weight_volume = none }).weight_volume) end
+  end)
+
+  it("keeps to its limits", function()
+    for input, ok in pairs {
+      ["0.1-0.1"] = true, ["1000-200"] = true, ["1000.0-200.0"] = true, ["0.09-5"] = false, ["5-0.05"] = false,
+      ["1000.1-9"] = false, ["5-200.1"] = false, ["5"] = false, ["5-"] = false, ["-5-9"] = false, ["5-9-3"] = false,
+      ["5.-9"] = false, [".5-9"] = false, ["1e2-9"] = false, ["٥-٩"] = false, ["5–9"] = false,
+    } do
+      assert.equal(ok, validate({ weight_volume = input }) ~= nil, input)
+    end
+    assert.is_nil(validate { offset = "10001" })
+    assert.equal(10000, validate({ offset = "10000" }).offset)
+    assert.is_nil(validate { start_point_radius = "1001" })
+    assert.equal(0, validate({ start_point_radius = "0" }).start_point_radius)
+  end)
+
+  it("takes at most twenty types and a taxpayer number of 10 or 12 digits", function()
+    local twenty = {}
+    for n = 1, 20 do twenty[n] = n end
+    local ids = table.concat(twenty, ",")
+    assert.equal(ids, validate({ load_types = ids }).load_types)
+    assert.is_nil(validate { load_types = ids .. ",21" })
+    assert.equal("7700000000", validate({ owner_company = "7700000000" }).owner_company)
+    assert.equal("770000000012", validate({ owner_company = "770000000012" }).owner_company)
+    for _, bad in ipairs { "770000000", "77000000001", "77000000O0", "77 0000000" } do
+      assert.is_nil(validate { owner_company = bad })
+    end
+  end)
+
+  it("takes ranges", function()
+    assert.equal("0,99999900", validate({ price = "0,99999900" }).price)
+    assert.is_nil(validate { price = "5,1" })
+    assert.is_nil(validate { distance = "-1,5" })
+  end)
+
+  it("ignores what it does not know", function()
+    assert.same({ limit = 20, offset = 0, mode = "my" }, validate { _rid = "7", unknown = "x" })
+  end)
+end)
+
+describe("3.2 filters.build_query", function()
+  it("builds the published queries", function()
+    for _, case in ipairs(published.query_building) do assert.same(case[2], build_query(case[1])) end
+  end)
+
+  it("sends a type and a radius only with an id", function()
+    local query = build_query { start_point_type = 1, start_point_radius = 100 }
+    assert.is_nil(query["filter[start_point_type]"])
+    assert.is_nil(query["filter[start_point_radius]"])
+    query = build_query { finish_point_id = 70, finish_point_type = 1, finish_point_radius = 0 }
+    assert.equal(1, query["filter[finish_point_type]"])
+    assert.equal(0, query["filter[finish_point_radius]"])
+  end)
+
+  it("has the published hash as compact JSON with sorted keys", function()
+    for _, case in ipairs(published.cache_hash) do
+      local compact = host.json.encode(case[1], { sorted = true })
+      assert.equal(case[2], host.crypto.hex(host.crypto.md5(compact)))
+    end
+  end)
+end)
