@@ -23,7 +23,7 @@ static const char session_sql[] = "RESET ALL; SET DateStyle = ISO; SET TimeZone 
 struct place {
     const char *folder;
     const struct migration *migration;
-    const struct sql_statement *statement; /* NULL: the file as a whole */
+    struct sql_statement statement; /* without text: the file as a whole */
 };
 
 static void on_notice(void *owner, const PGresult *notice)
@@ -153,10 +153,10 @@ const struct applied *applied_find(const struct applied_set *set, unsigned versi
 
 static void refuse(const struct place *place, struct buf *problems, const char *text)
 {
-    const struct sql_statement *statement = place->statement;
     buf_printf(problems, "%s/%s", place->folder, place->migration->file);
-    if (statement)
-        buf_printf(problems, ":%u", sql_line(buf_slice(&place->migration->sql), statement->offset));
+    if (place->statement.text.data)
+        buf_printf(problems, ":%u",
+                   sql_line(buf_slice(&place->migration->sql), place->statement.offset));
     buf_printf(problems, ": %s\n", text);
 }
 
@@ -167,11 +167,11 @@ static void refuse_result(const struct place *place, struct buf *problems, const
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
-    struct sql_statement at = place->statement ? *place->statement : (struct sql_statement){0};
-    struct place exact = {place->folder, place->migration, place->statement ? &at : NULL};
+    struct place exact = *place;
     struct buf message = {0};
-    if (position && place->statement)
-        at.offset += sql_byte_of(at.text, strtoul(position, NULL, 10) - 1);
+    if (position && place->statement.text.data)
+        exact.statement.offset +=
+            sql_byte_of(place->statement.text, strtoul(position, NULL, 10) - 1);
     if (text)
         buf_printf(&message, "%s (%s)", text, state);
     else
@@ -183,7 +183,7 @@ static void refuse_result(const struct place *place, struct buf *problems, const
 
 static enum result run_statement(PGconn *conn, const struct place *place, struct buf *problems)
 {
-    struct slice text = place->statement->text;
+    struct slice text = place->statement.text;
     char *sql = mem_strndup(text.data, text.len);
     PGresult *result = PQexec(conn, sql);
     ExecStatusType status = PQresultStatus(result);
@@ -211,10 +211,8 @@ static bool ends_transaction(struct slice word)
 static enum result check_statements(struct place *place, struct buf *problems)
 {
     struct sql_cursor cursor = {buf_slice(&place->migration->sql), 0};
-    struct sql_statement statement;
-    place->statement = &statement;
-    while (sql_next(&cursor, &statement))
-        if (ends_transaction(statement.word)) {
+    while (sql_next(&cursor, &place->statement))
+        if (ends_transaction(place->statement.word)) {
             refuse(place, problems, "a migration is one transaction already; take this out");
             return R_INVALID;
         }
@@ -224,12 +222,10 @@ static enum result check_statements(struct place *place, struct buf *problems)
 static enum result run_statements(PGconn *conn, struct place *place, struct buf *problems)
 {
     struct sql_cursor cursor = {buf_slice(&place->migration->sql), 0};
-    struct sql_statement statement;
-    place->statement = &statement;
-    while (sql_next(&cursor, &statement))
+    while (sql_next(&cursor, &place->statement))
         if (run_statement(conn, place, problems) != R_OK)
             return R_REJECTED;
-    place->statement = NULL;
+    place->statement = (struct sql_statement){0};
     return R_OK;
 }
 
@@ -266,7 +262,7 @@ static enum result commit(PGconn *conn, const struct place *place, struct buf *p
 enum result migrate_db_apply(PGconn *conn, const char *folder, const struct migration *migration,
                              struct buf *problems, long *took_ms)
 {
-    struct place place = {folder, migration, NULL};
+    struct place place = {.folder = folder, .migration = migration};
     struct buf ignored = {0};
     int64_t began = clock_monotonic_ms();
     enum result rc = check_statements(&place, problems);
