@@ -43,10 +43,12 @@ struct http_callbacks {
     void (*on_request)(void *owner, struct http_request *req);
     /* The client went away, or its answer could not be delivered, before the answer was complete.
      * Called at most once per on_request and never after http_release(). Replying stays legal, and
-     * does nothing. */
+     * does nothing. A client that only stopped sending (its FIN came with the request) is not gone. */
     void (*on_gone)(void *owner, struct http_request *req);
     /* Once per request when its last byte was handed to the kernel, or it failed: for the access log
-     * and metrics. `status` 0 when no answer left. Slices are still valid. */
+     * and metrics. `status` 0 when no answer left. Slices are still valid. Comes for requests that the
+     * server refused by itself too, which on_head may never have seen: then owner data is NULL and
+     * method and target may be empty. */
     void (*on_done)(void *owner, struct http_request *req, int status, uint64_t bytes_out);
     void *owner;
 };
@@ -109,7 +111,8 @@ void http_release(struct http_request *req);
 /* ---- the server ---- */
 struct http_server *http_server_new(struct loop *loop, const struct http_limits *limits,
                                     const struct http_callbacks *callbacks);
-/* CIDR list "10.0.0.0/8,::1/128"; only these peers may send X-Forwarded-* or the PROXY protocol. */
+/* CIDR list "10.0.0.0/8,::1/128"; only these peers may send X-Forwarded-* or the PROXY protocol. A list that
+ * begins with `unix:` trusts peers on unix sockets, which otherwise count as 127.0.0.1. */
 enum result http_server_trust(struct http_server *server, const char *cidrs, struct failure *why);
 /* Start accepting on a listening descriptor opened by net/listener.h. `tls` is NULL for plain. */
 struct tls_context;
@@ -118,4 +121,5 @@ void http_listen(struct http_server *server, int fd, int listener_index, struct 
  * `Connection: close`. `on_drained` runs once when the last connection has gone. */
 void http_server_drain(struct http_server *server, void (*on_drained)(void *owner), void *owner);
 unsigned http_connection_count(const struct http_server *server);
+/* Calls nobody back. Requests still held may, and must, be released after it. */
 void http_server_free(struct http_server *server);

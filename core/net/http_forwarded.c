@@ -150,8 +150,6 @@ void http_forwarded_settle(struct http_request *req, const struct http_conn *con
     bool has_header = has_forwarding_header(head);
 
     req->is_local = conn->is_local && !has_header;
-    req->is_https = conn->tls != NULL;
-    memcpy(req->address_text, conn->client_text, sizeof req->address_text);
     if (!conn->believed || !has_header)
         return;
     struct slice proto = last_of_list(http_head_known(head, HTTP_X_FORWARDED_PROTO));

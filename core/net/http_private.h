@@ -30,6 +30,7 @@ enum {
     HTTP_SPARE_BUFS = 64,
     HTTP_SPARE_BUF_BYTES = 64 * 1024,
     HTTP_SPARE_REQUESTS = 128,
+    HTTP_SPARE_BODY_BYTES = 16 * 1024, /* kept with a spare request */
 };
 
 /* What a connection is waiting for; each has one duration, so one list in order of deadlines
@@ -176,18 +177,39 @@ void http_server_turn(struct http_server *server); /* run http_conn_run_turn() s
 void http_server_release_memory(struct http_server *server);
 
 /* ---- http_conn.c ---- */
-void http_conn_accept(struct http_listener *listener, int fd, bool over_limit);
-void http_conn_expire(struct http_conn *conn);
-void http_conn_kill(struct http_conn *conn); /* silently: the server is being freed */
+struct sockaddr_storage;
+void http_conn_accept(struct http_listener *listener, int fd, const struct sockaddr_storage *from,
+                      bool over_limit);
+void http_conn_set_client(struct http_conn *conn, const struct cidr_address *client);
+/* Answer with a problem to what is being read, and close. */
+void http_conn_refuse(struct http_conn *conn, struct http_refusal refusal);
+/* Close at once, whatever is under way. */
+void http_conn_end(struct http_conn *conn);
+void http_conn_expire(struct http_conn *conn); /* its deadline has passed */
+void http_conn_kill(struct http_conn *conn);   /* silently: the server is being freed */
 /* Something was put into `out` or decided: look at the connection before the loop sleeps. */
 void http_conn_wake(struct http_conn *conn);
 void http_conn_run_turn(struct http_server *server);
 /* The answer in `out` is complete; `close` ends the connection after it. */
 void http_conn_answered(struct http_conn *conn, bool close);
+struct http_request *http_conn_pop_answered(struct http_conn *conn);
 static inline size_t http_conn_unsent(const struct http_conn *conn)
 {
     return conn->out.len - conn->out_sent;
 }
+
+/* ---- http_input.c ---- */
+/* False: wait for more of the PROXY header, or the connection has ended. */
+bool http_input_take_proxy(struct http_conn *conn);
+/* Read once and use what came. `is_end_in_sight`: the peer's end waits behind the data. */
+void http_input_receive(struct http_conn *conn, bool is_end_in_sight);
+/* May bytes be parsed now, or does something have to be answered or sent before? */
+bool http_input_is_wanted(const struct http_conn *conn);
+void http_input_consume_stored(struct http_conn *conn);
+
+/* ---- http_output.c ---- */
+void http_output_grant_continue(struct http_conn *conn);
+void http_output_flush(struct http_conn *conn);
 
 /* ---- http_request.c ---- */
 struct http_request *http_request_new(struct http_conn *conn);
@@ -224,4 +246,5 @@ void http_reply_problem_with(struct http_request *req, int status, const char *c
                              struct http_header extra);
 
 /* ---- http_forwarded.c ---- */
+/* The request speaks for its connection; here a trusted proxy's headers may correct that. */
 void http_forwarded_settle(struct http_request *req, const struct http_conn *conn);

@@ -25,6 +25,8 @@ struct http_request *http_request_new(struct http_conn *conn)
     req->conn = conn;
     req->listener_index = conn->listener->index;
     req->started_ns = conn->received_ns;
+    req->is_https = conn->tls != NULL;
+    memcpy(req->address_text, conn->client_text, sizeof req->address_text);
     req->max_body = server->limits.max_body_bytes;
     return req;
 }
@@ -101,7 +103,7 @@ void http_request_recycle(struct http_request *req)
     struct http_server *server = req->server;
     free(req->long_head);
     free(req->many_headers);
-    if (req->body.cap > HTTP_SPARE_BUF_BYTES)
+    if (req->body.cap > HTTP_SPARE_BODY_BYTES)
         buf_free(&req->body);
     buf_clear(&req->body);
     server->live_requests--;

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -154,7 +156,10 @@ static void shed_one(struct http_server *server, int listening_fd, int error)
 static bool accept_one(struct http_listener *listener)
 {
     struct http_server *server = listener->server;
-    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct sockaddr_storage from = {0};
+    socklen_t from_len = sizeof from;
+    int fd =
+        accept4(listener->fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         unsigned max = server->limits.max_connections;
         /* A few more are let in to be told so; beyond them the door is simply shut. */
@@ -162,7 +167,7 @@ static bool accept_one(struct http_listener *listener)
             (server->conn_count >= max && listener->tls))
             close(fd);
         else
-            http_conn_accept(listener, fd, server->conn_count >= max);
+            http_conn_accept(listener, fd, &from, server->conn_count >= max);
         return true;
     }
     if (errno == EMFILE || errno == ENFILE)
@@ -181,6 +186,14 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
         continue;
 }
 
+/* Accepted connections inherit these; on a unix socket they fail and do not matter. */
+static void set_options(int fd)
+{
+    int yes = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+}
+
 void http_listen(struct http_server *server, int fd, int listener_index, struct tls_context *tls)
 {
     struct http_listener *listener = mem_new(struct http_listener);
@@ -190,6 +203,7 @@ void http_listen(struct http_server *server, int fd, int listener_index, struct 
     listener->tls = tls;
     listener->next = server->listeners;
     server->listeners = listener;
+    set_options(fd);
     event_assign(&listener->event, loop_base(server->loop), fd, EV_READ | EV_PERSIST, on_connection,
                  listener);
     if (server->accepting)

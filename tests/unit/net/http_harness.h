@@ -37,6 +37,7 @@ static struct http_request *held[HELD_MAX];
 static unsigned held_count, heads, requests, gone, done, drained;
 static int last_status;
 static uint64_t last_bytes_out;
+static char last_address[64];
 static int listening_fd, port;
 
 struct client {
@@ -88,7 +89,9 @@ static inline void on_gone(void *owner, struct http_request *req)
 
 static inline void on_done(void *owner, struct http_request *req, int status, uint64_t bytes_out)
 {
-    (void)owner, (void)req;
+    (void)owner;
+    snprintf(last_address, sizeof last_address, "%.*s", (int)http_address(req).len,
+             http_address(req).data);
     done++;
     last_status = status;
     last_bytes_out = bytes_out;

@@ -295,6 +295,8 @@ static void dangerous_requests_are_refused(void **state)
         if (status != cases[i].status)
             fail_msg("%d instead of %d for:\n%s", status, cases[i].status, cases[i].text);
         assert_int_equal(done, done_before + 1);
+        assert_int_equal(last_status, status);
+        assert_string_equal(last_address, "127.0.0.1");
     }
     assert_int_equal(requests, 0);
     static const char with_nul[] = "GET / HTTP/1.1\r\nHost: x\r\nA: \0\r\n\r\n";

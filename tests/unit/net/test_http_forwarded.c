@@ -32,6 +32,20 @@ static void expect(const char *before, const char *headers, const char *address,
     close_client(client);
 }
 
+static const char signature[] = "\r\n\r\n\0\r\nQUIT\n";
+
+static struct buf binary(uint8_t command, uint8_t family, const void *body, uint8_t len)
+{
+    struct buf out = {0};
+    buf_append(&out, signature, 12);
+    buf_append_char(&out, (char)command);
+    buf_append_char(&out, (char)family);
+    buf_append_char(&out, 0);
+    buf_append_char(&out, (char)len);
+    buf_append(&out, body, len);
+    return out;
+}
+
 static void strangers_are_not_believed(void **state)
 {
     (void)state;
@@ -78,7 +92,7 @@ static void the_proxy_protocol_names_the_client(void **state)
     connect_to("127.0.0.1");
     expect("PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n", "", "192.0.2.1", "http", false);
     expect("PROXY TCP6 2001:db8::1 ::1 56324 443\r\n", "", "2001:db8::1", "http", false);
-    expect("PROXY UNKNOWN\r\n", "", "127.0.0.1", "http", true);
+    expect("PROXY UNKNOWN\r\n", "", "127.0.0.1", "http", false);
     /* Behind it the client's own word counts for nothing. */
     expect("PROXY TCP4 192.0.2.1 198.51.100.1 1 2\r\n", "X-Forwarded-For: 6.6.6.6\r\n", "192.0.2.1",
            "http", false);
@@ -97,6 +111,27 @@ static void the_proxy_protocol_may_come_in_pieces(void **state)
     }
     WAIT_FOR(held_count == 1);
     assert_true(slice_eq(http_address(held[0]), SLICE("192.0.2.7")));
+    answer_text(held[0], SLICE("seen"));
+    http_release(held[0]);
+}
+
+static void the_binary_proxy_header_may_come_in_pieces(void **state)
+{
+    (void)state;
+    static const uint8_t v4[12] = {192, 0, 2, 44, 198, 51, 100, 1, 1, 2, 3, 4};
+    connect_to("127.0.0.1");
+    struct client *client = connect_client();
+    struct buf data = binary(0x21, 0x11, v4, sizeof v4);
+    buf_append_slice(&data, SLICE("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"));
+    for (size_t i = 0; i < data.len; i++) {
+        send_bytes(client, data.data + i, 1);
+        turn(true);
+    }
+    buf_free(&data);
+    WAIT_FOR(held_count == 1);
+    assert_true(slice_eq(http_address(held[0]), SLICE("192.0.2.44")));
+    assert_false(http_is_local(held[0]));
+    answer_text(held[0], SLICE("seen"));
     http_release(held[0]);
 }
 
@@ -119,22 +154,6 @@ static void a_trusted_peer_may_do_without_the_proxy_protocol(void **state)
         turn(true);
     send_text(client, "OST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
     WAIT_FOR(has_text(client, "\r\n\r\nhi"));
-}
-
-/* ---- the binary form, by the bytes ---- */
-
-static const char signature[] = "\r\n\r\n\0\r\nQUIT\n";
-
-static struct buf binary(uint8_t command, uint8_t family, const void *body, uint8_t len)
-{
-    struct buf out = {0};
-    buf_append(&out, signature, 12);
-    buf_append_char(&out, (char)command);
-    buf_append_char(&out, (char)family);
-    buf_append_char(&out, 0);
-    buf_append_char(&out, (char)len);
-    buf_append(&out, body, len);
-    return out;
 }
 
 static void the_binary_proxy_header_is_read(void **state)
@@ -196,6 +215,7 @@ int main(void)
         HTTP_TEST(the_scheme_is_believed_too),
         HTTP_TEST(the_proxy_protocol_names_the_client),
         HTTP_TEST(the_proxy_protocol_may_come_in_pieces),
+        HTTP_TEST(the_binary_proxy_header_may_come_in_pieces),
         HTTP_TEST(a_proxy_header_from_a_stranger_is_a_bad_request),
         HTTP_TEST(a_trusted_peer_may_do_without_the_proxy_protocol),
         cmocka_unit_test(the_binary_proxy_header_is_read),
