@@ -5,6 +5,7 @@
 #include "base/metrics.h"
 #include "base/shm.h"
 #include "net/fetch.h"
+#include "net/offload.h"
 #include "net/pgsql.h"
 #include "net/redis.h"
 
@@ -61,6 +62,14 @@ static struct fetch *open_fetch(const struct host *host)
                                   });
 }
 
+/* The pool's size is the node's: each worker has its share, and at least two, since a transaction holds one. */
+static unsigned pool_share(const struct host_options *options)
+{
+    unsigned size = setting(options->conf, "database.pool_size");
+    unsigned share = options->workers ? size / options->workers : size;
+    return share < 2 ? 2 : share;
+}
+
 enum result host_open(const struct host_options *options, struct host **out, struct failure *why)
 {
     struct owned_host *owned = mem_new(struct owned_host);
@@ -69,6 +78,7 @@ enum result host_open(const struct host_options *options, struct host **out, str
     host->loop = options->loop;
     host->conf = options->conf;
     host->role = options->role;
+    host->query_timeout_ms = setting(options->conf, "database.statement_timeout_ms");
     if (!options->shm)
         owned->own_shm = shm_create(TOOL_SHM_BYTES);
     if (!options->metrics)
@@ -78,8 +88,7 @@ enum result host_open(const struct host_options *options, struct host **out, str
 
     enum result rc = open_redis(host, why);
     if (rc == R_OK)
-        rc = open_database(host, "database.url", setting(host->conf, "database.pool_size"),
-                           &host->pgsql, why);
+        rc = open_database(host, "database.url", pool_share(options), &host->pgsql, why);
     if (rc == R_OK)
         rc = open_database(host, "database.direct_url", DIRECT_POOL_SIZE, &host->pgsql_direct, why);
     if (rc != R_OK) {
@@ -87,6 +96,7 @@ enum result host_open(const struct host_options *options, struct host **out, str
         return rc;
     }
     host->fetch = open_fetch(host);
+    host->offload = offload_new(host->loop);
     *out = host;
     return R_OK;
 }
@@ -99,6 +109,8 @@ void host_close(struct host *host)
         return;
     if (host->fetch)
         fetch_close(host->fetch);
+    if (host->offload)
+        offload_free(host->offload);
     if (host->pgsql_direct)
         pgsql_close(host->pgsql_direct);
     if (host->pgsql)

@@ -9,6 +9,7 @@ struct host_options {
     struct loop *loop;
     const struct conf *conf; /* borrowed for the life of the host */
     const char *role;        /* literal */
+    unsigned workers;        /* that share the node's database pool; 0 = just this process */
     struct shm *shm;         /* NULL: one of its own */
     struct metrics *metrics; /* NULL: ones of its own */
 };

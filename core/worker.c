@@ -397,6 +397,7 @@ static enum result open_all(struct worker *worker, struct failure *why)
     enum result rc = host_open(&(struct host_options){.loop = worker->loop,
                                                       .conf = setup->conf,
                                                       .role = "serve",
+                                                      .workers = setting(setup->conf, "workers"),
                                                       .shm = setup->shm,
                                                       .metrics = setup->metrics},
                                &worker->host, why);

@@ -72,7 +72,8 @@ struct host {
     struct pgsql *pgsql;
     struct pgsql *pgsql_direct; /* LISTEN, migrations, locks */
     struct fetch *fetch;
-    struct offload *offload; /* for host.crypto.scrypt */
+    struct offload *offload;   /* for host.crypto.scrypt */
+    unsigned query_timeout_ms; /* a statement of host.pg, at most */
     struct shm *shm;
     struct metrics *metrics;
     const struct conf *conf;

@@ -111,6 +111,13 @@ void bind_pg_on_first(void *owner, enum result rc, const struct pgsql_result *re
     finish(owner, rc, &conversion, why);
 }
 
+static unsigned query_max_ms; /* one setting a process */
+
+unsigned bind_pg_timeout_ms(const struct task *task)
+{
+    return task_timeout_ms(task, query_max_ms);
+}
+
 static int query(lua_State *L, pgsql_done *done)
 {
     struct host *host = lua_touserdata(L, lua_upvalueindex(1));
@@ -118,7 +125,7 @@ static int query(lua_State *L, pgsql_done *done)
     unsigned count;
     struct pgsql_param *params = bind_pg_params(L, 2, &count);
     struct wait *wait = wait_begin(L, "pg");
-    unsigned timeout_ms = task_timeout_ms(wait_task(wait), PG_QUERY_MAX_MS);
+    unsigned timeout_ms = bind_pg_timeout_ms(wait_task(wait));
     enum result rc = pgsql_query(host->pgsql, sql, params, count, timeout_ms, done, wait);
     if (rc != R_OK) {
         wait_abandon(wait);
@@ -220,10 +227,41 @@ static const luaL_Reg functions[] = {
     {"json", l_pg_json}, {"bytea", l_pg_bytea}, {"array", l_pg_array}, {NULL, NULL},
 };
 
+static int l_absent(lua_State *L)
+{
+    return bind_failure_text(L, "unavailable", "pg", "DATABASE_URL is not set");
+}
+
+static int l_absent_is_up(lua_State *L)
+{
+    lua_pushboolean(L, 0);
+    return 1;
+}
+
+/* Without a database every call fails as if it were away, so that nobody needs a second way to ask. */
+static void open_absent(lua_State *L)
+{
+    static const luaL_Reg absent[] = {
+        {"query", l_absent},  {"one", l_absent},         {"transaction", l_absent},
+        {"listen", l_absent}, {"is_up", l_absent_is_up}, {NULL, NULL},
+    };
+    bind_pg_types_open(L);
+    bind_module(L, absent, NULL);
+    bind_push_null(L);
+    lua_setfield(L, -2, "null");
+    lua_pushcfunction(L, l_pg_json);
+    lua_setfield(L, -2, "json");
+    lua_pushcfunction(L, l_pg_bytea);
+    lua_setfield(L, -2, "bytea");
+    lua_pushcfunction(L, l_pg_array);
+    lua_setfield(L, -2, "array");
+}
+
 void bind_pg_open(lua_State *L, struct host *host)
 {
+    query_max_ms = host->query_timeout_ms;
     if (!host->pgsql) {
-        lua_pushnil(L);
+        open_absent(L);
         return;
     }
     luaL_newmetatable(L, subscription_meta);

@@ -4,9 +4,8 @@
 #include "bind/bind.h"
 #include "net/pgsql.h"
 
+struct task;
 struct wait;
-
-enum { PG_QUERY_MAX_MS = 30000 }; /* for tasks without a nearer deadline */
 
 /* ---- bind_pg_types.c ---- */
 
@@ -26,6 +25,8 @@ void bind_pg_types_open(lua_State *L); /* once a state */
 
 /* ---- bind_pg.c ---- */
 
+/* What a statement of this task may take: the database.statement_timeout_ms setting, or what is left of the task. */
+unsigned bind_pg_timeout_ms(const struct task *task);
 int bind_pg_failure(lua_State *L, const struct failure *why);
 /* Refuses, by raising, statements that belong to pg.transaction, pg.listen or nowhere. */
 struct slice bind_pg_check_sql(lua_State *L, int index);

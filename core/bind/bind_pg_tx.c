@@ -50,7 +50,7 @@ struct opening {
 
 static unsigned timeout_ms(const struct task *task, int64_t deadline_ms)
 {
-    unsigned left = task_timeout_ms(task, PG_QUERY_MAX_MS);
+    unsigned left = bind_pg_timeout_ms(task);
     int64_t own = deadline_ms - clock_monotonic_ms();
     if (deadline_ms == 0 || own >= left)
         return left;
