@@ -32,3 +32,5 @@ files["plugins/**/plugin.lua"] = { std = "none", read_globals = sandbox.read_glo
 files["conf"] = { read_globals = { "env", "file", "include" } }
 files["tests/spec"] = { std = "+busted", read_globals = { "host" } }
 files["plugins/**/*_spec.lua"] = { std = "+busted", read_globals = { "host" } }
+files["tests/bench/nginx"] = { globals = { "ngx" } }
+files["tests/bench/report.lua"] = { globals = { "done" } }

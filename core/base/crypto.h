@@ -9,11 +9,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SHA256_BYTES = 32, SHA1_BYTES = 20, MD5_BYTES = 16, AEAD_KEY_BYTES = 32, ED25519_KEY_BYTES = 32, ED25519_SIGNATURE_BYTES = 64 };
+enum {
+    SHA256_BYTES = 32,
+    SHA1_BYTES = 20,
+    MD5_BYTES = 16,
+    AEAD_KEY_BYTES = 32,
+    ED25519_KEY_BYTES = 32,
+    ED25519_SIGNATURE_BYTES = 64
+};
 
 void crypto_sha256(struct slice message, uint8_t out[SHA256_BYTES]);
 void crypto_sha1(struct slice message, uint8_t out[SHA1_BYTES]); /* what Redis calls a script by */
-void crypto_md5(struct slice message, uint8_t out[MD5_BYTES]); /* cache keys of the old system only */
+void crypto_md5(struct slice message,
+                uint8_t out[MD5_BYTES]); /* cache keys of the old system only */
 void crypto_hmac_sha256(struct slice key, struct slice message, uint8_t out[SHA256_BYTES]);
 bool crypto_ed25519_verify(const uint8_t key[ED25519_KEY_BYTES], struct slice message,
                            const uint8_t signature[ED25519_SIGNATURE_BYTES]);
@@ -34,8 +42,8 @@ enum result crypto_open(const uint8_t (*keys)[AEAD_KEY_BYTES], unsigned key_coun
 enum result crypto_scrypt(struct slice password, struct slice salt, uint64_t n, uint32_t r,
                           uint32_t p, uint8_t *out, size_t out_len);
 
-void crypto_random(void *out, size_t len); /* the system's CSPRNG; dies if it cannot */
-void crypto_uuid(char out[37]);            /* random UUID v4, lower case */
+void crypto_random(void *out, size_t len);         /* the system's CSPRNG; dies if it cannot */
+void crypto_uuid(char out[37]);                    /* random UUID v4, lower case */
 bool crypto_equal(struct slice a, struct slice b); /* time depends on lengths only */
 
 void encode_hex(struct slice data, struct buf *out);

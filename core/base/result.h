@@ -17,10 +17,10 @@ enum result {
     R_DENIED,      /* the other side refused our credentials or rights */
     R_NOT_FOUND,
     R_EXISTS,
-    R_TOO_BIG, /* over a configured size limit */
-    R_INVALID, /* malformed input or answer */
+    R_TOO_BIG,  /* over a configured size limit */
+    R_INVALID,  /* malformed input or answer */
     R_REJECTED, /* understood and refused: a server error reply, a failed check */
-    R_IO,      /* the operating system said no; errno has more */
+    R_IO,       /* the operating system said no; errno has more */
 };
 
 /* The stable code of a result: "ok", "timeout", … Never NULL. */

@@ -92,13 +92,11 @@ void fetch_call_transferred(struct fetch_call *call, CURLcode code);
 /* Check and copy. On R_INVALID `why` says what is wrong and the call is to be freed. */
 enum result fetch_request_take(struct fetch_call *call, const struct fetch_request *request,
                                struct failure *why);
-enum result fetch_target_parse(const char *url, struct fetch_target *out, struct failure *why);
 /* Make the easy handle for the present URL. `addresses` NULL when the host is an address itself. */
 void fetch_request_prepare(struct fetch_call *call, const char *addresses);
 /* Turn the request into the one that a redirect with this status to `url` (taken) asks for. */
 enum result fetch_request_redirect(struct fetch_call *call, int status, char *url,
                                    struct failure *why);
-bool fetch_method_repeatable(const char *method);
 
 /* ---- fetch_answer.c ---- */
 /* Curl's callbacks. */

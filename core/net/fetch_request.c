@@ -140,7 +140,7 @@ static enum result read_target(CURLU *url, struct fetch_target *out, struct fail
     return rc;
 }
 
-enum result fetch_target_parse(const char *text, struct fetch_target *out, struct failure *why)
+static enum result parse_target(const char *text, struct fetch_target *out, struct failure *why)
 {
     CURLU *url = curl_url();
     enum result rc = check_url_bytes(slice_cstr(text), why);
@@ -195,7 +195,7 @@ enum result fetch_request_take(struct fetch_call *call, const struct fetch_reque
         return rc;
 
     call->url = mem_strndup(request->url.data ? request->url.data : "", request->url.len);
-    rc = fetch_target_parse(call->url, &call->target, why);
+    rc = parse_target(call->url, &call->target, why);
     if (rc != R_OK)
         return rc;
     call->method = mem_strndup(request->method.data, request->method.len);
@@ -245,7 +245,7 @@ enum result fetch_request_redirect(struct fetch_call *call, int status, char *ur
 
     free(call->url);
     call->url = url;
-    if (fetch_target_parse(url, &target, why) != R_OK)
+    if (parse_target(url, &target, why) != R_OK)
         return R_INVALID;
     if (call->target.tls && !target.tls)
         return refuse(why, "bad_redirect", "it leads from https to http");
@@ -266,7 +266,7 @@ enum result fetch_request_redirect(struct fetch_call *call, int status, char *ur
 
 /* ---- the easy handle ---- */
 
-bool fetch_method_repeatable(const char *method)
+static bool is_repeatable(const char *method)
 {
     return strcmp(method, "POST") != 0 && strcmp(method, "PATCH") != 0;
 }
@@ -287,8 +287,7 @@ static size_t on_body_wanted(char *out, size_t size, size_t count, void *owner)
 static int on_body_wanted_again(void *owner, curl_off_t offset, int origin)
 {
     struct fetch_call *call = owner;
-    if (origin != SEEK_SET || offset != 0 ||
-        (call->body_sent > 0 && !fetch_method_repeatable(call->method)))
+    if (origin != SEEK_SET || offset != 0 || (call->body_sent > 0 && !is_repeatable(call->method)))
         return CURL_SEEKFUNC_FAIL;
     call->body_sent = 0;
     return CURL_SEEKFUNC_OK;
@@ -341,8 +340,7 @@ static void set_method(CURL *easy, struct fetch_call *call)
         /* Without a body nothing could stop curl from asking twice, except a connection that cannot
          * be stale. */
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "");
-        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT,
-                         fetch_method_repeatable(call->method) ? 0L : 1L);
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, is_repeatable(call->method) ? 0L : 1L);
     }
     if (strcmp(call->method, "HEAD") == 0)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
