@@ -27,7 +27,9 @@ javascript() {
 tidy() {
     cmake --preset asan >/dev/null && cmake --build --preset asan --target fura >build/asan/lint.log ||
         { tail -30 build/asan/lint.log; return 1; }
-    ! run-clang-tidy -quiet -j "$(nproc)" -p build/asan "$PWD/core/.*\.c$" 2>/dev/null | grep -E -A4 'warning:|error:'
+    local said
+    said=$(run-clang-tidy -quiet -j "$(nproc)" -p build/asan "$PWD/core/.*\.c$" 2>/dev/null)
+    ! grep -E -A4 'warning:|error:' <<<"$said"
 }
 
 docs() {
