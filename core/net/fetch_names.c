@@ -78,7 +78,7 @@ static void make_room(struct fetch_names *names)
     if (names->count < NAMES_MAX)
         return;
     for (struct fetch_name **at = &names->first; *at; at = &(*at)->next)
-        if (!(*at)->question && (!oldest || (*at)->fresh_until_ms < (*oldest)->fresh_until_ms))
+        if (!(*at)->question && (!oldest || (*at)->fresh_until_ms <= (*oldest)->fresh_until_ms))
             oldest = at;
     if (oldest) {
         struct fetch_name *name = *oldest;

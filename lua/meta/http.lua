@@ -6,7 +6,9 @@ local http = {}
 ---One HTTP call through pooled, verified connections. Yields.
 ---@param request HttpRequest
 ---@return HttpAnswer? answer
----@return Failure? failure   code: timeout, dns_failed, connect_failed, tls_failed, too_big, closed, overloaded, cancelled
+---@return Failure? failure   code: dns_failed, connect_failed, tls_failed (nothing was asked), timeout, closed (unknown
+---whether it acted; a POST or PATCH is never repeated by itself), too_big, invalid_answer, bad_redirect, overloaded,
+---cancelled, invalid_url, invalid_request, script_error (on_piece raised)
 function http.request(request) end
 
 ---@class HttpRequest

@@ -96,6 +96,7 @@ const misdeeds = {
     socket.end("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nten bytes."),
   "/garbage": (socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"),
   "/close": (socket) => socket.end(),
+  "/brief": (socket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbrief"),
   "/reset": (socket) => socket.resetAndDestroy(),
   "/hints": (socket) =>
     socket.end(

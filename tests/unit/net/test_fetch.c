@@ -362,6 +362,10 @@ static void nobody_listening_is_told_apart_from_no_such_name(void **state)
     assert_failed(out, R_UNAVAILABLE, "connect_failed");
     assert_has(out->text, "127.0.0.1:1: ");
     assert_lacks(out->text, "secret");
+    request.url = SLICE("http://[::1]:1/");
+    out = ask(&request);
+    assert_failed(out, R_UNAVAILABLE, "connect_failed");
+    assert_has(out->text, "[::1]:1: ");
     request.url = SLICE("http://no-such-host.invalid/");
     out = ask(&request);
     assert_failed(out, R_UNAVAILABLE, "dns_failed");
@@ -388,6 +392,18 @@ static void a_post_is_never_sent_twice(void **state)
     assert_string_equal(ask(&request)->body, "first");
     assert_string_equal(ask(&request)->body, "first"); /* on a connection of its own */
     assert_int_equal(count_stale(), before + 1);
+}
+
+static void a_post_takes_a_new_connection_when_the_server_closed_the_idle_one(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct fetch_request request = request_for(url_of(world.rude, "/brief"));
+        request.method = SLICE("POST");
+        request.body = SLICE("pay");
+        assert_string_equal(ask(&request)->body, "brief");
+        get(world.plain, "/parallel"); /* by now the close has arrived */
+    }
 }
 
 static void a_get_survives_a_stale_connection(void **state)
@@ -796,6 +812,7 @@ int main(void)
         cmocka_unit_test(half_an_answer_is_no_answer),
         cmocka_unit_test(nobody_listening_is_told_apart_from_no_such_name),
         cmocka_unit_test(a_post_is_never_sent_twice),
+        cmocka_unit_test(a_post_takes_a_new_connection_when_the_server_closed_the_idle_one),
         cmocka_unit_test(a_get_survives_a_stale_connection),
         cmocka_unit_test(a_redirect_is_an_answer_by_default),
         cmocka_unit_test(redirects_are_followed_when_asked_for),
