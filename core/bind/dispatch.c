@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "net/loop.h"
+#include "net/static_files.h"
 #include "script/generation.h"
 #include "dispatch.lua.h"
 
@@ -34,6 +35,7 @@ struct route {
 /* What dispatch keeps with a generation. */
 struct routes {
     struct router *router;
+    struct static_files *files;
     struct route *list;
     unsigned count;
     struct route unmatched; /* metrics of 404 and 405 */
@@ -71,6 +73,7 @@ static void free_routes(void *data)
     free_route(&routes->unmatched);
     free(routes->list);
     router_free(routes->router);
+    static_files_free(routes->files);
     free(routes);
 }
 
@@ -141,6 +144,20 @@ static enum result add_routes(struct dispatch *dispatch, lua_State *L, struct ro
     return rc;
 }
 
+/* Files of the bundle that are served as they are, under /static/. */
+static struct static_files *collect_files(const struct bundle *bundle)
+{
+    static const struct slice folders[] = {SLICE("lua/web/static/"), SLICE("build/static/")};
+    struct static_files *files = static_files_new();
+    for (unsigned i = 0; i < bundle_count(bundle); i++) {
+        struct slice content, path = bundle_path_at(bundle, i, &content);
+        for (unsigned f = 0; f < sizeof folders / sizeof *folders; f++)
+            if (slice_starts(path, folders[f]))
+                static_files_add(files, slice_from(path, folders[f].len), content);
+    }
+    return files;
+}
+
 static enum result take_functions(struct generation *generation, struct routes *routes,
                                   struct failure *why)
 {
@@ -167,6 +184,7 @@ enum result dispatch_prepare(struct dispatch *dispatch, struct generation *gener
     lua_State *L = generation_lua(generation);
 
     routes->router = router_new();
+    routes->files = collect_files(generation_bundle(generation));
     routes->unmatched.method = mem_strdup("");
     routes->unmatched.pattern = mem_strdup("");
     routes->unmatched.seconds = find_seconds(dispatch, "");
@@ -222,6 +240,14 @@ static void close_exchange(struct exchange *exchange)
     dispatch->free_count++;
 }
 
+static bool is_static(const struct routes *routes, struct http_request *req)
+{
+    static const struct slice mount = SLICE("/static/");
+    struct slice path = http_path(req);
+    return slice_starts(path, mount) &&
+           static_files_serve(routes->files, req, slice_from(path, mount.len));
+}
+
 /* Its methods and what they allow are decided before the body is read, and before any script runs.
  */
 static void on_head(void *owner, struct http_request *req)
@@ -231,8 +257,10 @@ static void on_head(void *owner, struct http_request *req)
         http_reply_problem(req, 503, dispatch->live ? "overloaded" : "starting");
         return;
     }
+    struct routes *routes = generation_attached(dispatch->live);
+    if (is_static(routes, req))
+        return;
     struct exchange *exchange = open_exchange(dispatch, req);
-    struct routes *routes = generation_attached(exchange->generation);
     enum result rc =
         router_match(routes->router, http_method(req), http_path(req), &exchange->match);
 
