@@ -2,6 +2,7 @@
  * environment. */
 #include "bind/bind.h"
 #include "base/bundle.h"
+#include "base/state.h"
 #include "script/generation.h"
 #include "script/vm.h"
 #include "script/wait.h"
@@ -101,7 +102,9 @@ static int l_info(lua_State *L)
     const struct host *host = lua_touserdata(L, lua_upvalueindex(1));
     const struct generation *generation = generation_of(L);
 
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
+    lua_pushboolean(L, generation && generation_is_retired(generation));
+    lua_setfield(L, -2, "retired");
     lua_pushnumber(L, generation ? (double)generation_number(generation) : 0);
     lua_setfield(L, -2, "generation");
     lua_pushstring(L, bundle_hash(vm_bundle(L)));
@@ -110,6 +113,8 @@ static int l_info(lua_State *L)
     lua_setfield(L, -2, "role");
     lua_pushliteral(L, FURA_VERSION);
     lua_setfield(L, -2, "version");
+    lua_pushboolean(L, host->state && atomic_load(&host->state->draining));
+    lua_setfield(L, -2, "draining");
     return 1;
 }
 

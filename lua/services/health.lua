@@ -16,11 +16,32 @@ local function redis_answers()
   return host.task.with_deadline(CHECK_MS, function() return host.redis.command "PING" end) ~= nil
 end
 
---- Names of what is missing: "postgres", "redis". Empty when all is well.
+-- The number of the newest migration this generation was built with.
+local function newest_migration()
+  local newest = 0
+  for _, path in ipairs(host.script.list "migrations") do
+    newest = math.max(newest, tonumber(path:match "/(%d+)_[^/]*%.sql$") or 0)
+  end
+  return newest
+end
+
+-- A database that never was migrated has no table to ask.
+local function is_migrated()
+  local newest = newest_migration()
+  if newest == 0 then return true end
+  local row = host.pg.one("SELECT max(version) AS version FROM schema_migrations")
+  return row ~= nil and (row.version or 0) >= newest
+end
+
+--- Names of what is missing: "postgres", "redis", "migrations". Empty when all is well.
 function health.missing()
   local results = host.task.all { postgres_answers, redis_answers }
   local missing = {}
-  if not results[1][1] then missing[#missing + 1] = "postgres" end
+  if not results[1][1] then
+    missing[1] = "postgres"
+  elseif not is_migrated() then
+    missing[1] = "migrations"
+  end
   if not results[2][1] then missing[#missing + 1] = "redis" end
   return missing
 end

@@ -22,14 +22,19 @@ local function short_date(shown)
   return shown:sub(9, 10) .. "." .. shown:sub(6, 7)
 end
 
+-- «7,5» in Russian.
+local function decimal_text(shown, context)
+  return context.language == "en" and shown or (shown:gsub("%.", ","))
+end
+
 local function range_part(range, index)
   return tonumber(({ range:match "^(%d+),(%d+)$" })[index]) or 0
 end
 
 local SIMPLE = {
   { "start_date", function(value) return short_date(value) end },
-  { "weight_volume", function(value, say)
-    local tonnes, cubic = value:match "^(.-)%-(.+)$"
+  { "weight_volume", function(value, say, context)
+    local tonnes, cubic = decimal_text(value, context):match "^(.-)%-(.+)$"
     return ("%s %s / %s %s"):format(tonnes, say "tonnes", cubic, say "cubic")
   end },
   { "truck_types", function(value, say) return say "truck_types" .. ": " .. select(2, value:gsub(",", "")) + 1 end },
@@ -48,7 +53,7 @@ function filters_page.chips(filters, context)
   chips[#chips + 1] = city_chip(filters, "finish", "→ ", context)
   for _, entry in ipairs(SIMPLE) do
     local value = filters[entry[1]]
-    if value then chips[#chips + 1] = { text = entry[2](value, say), clears = entry[1] } end
+    if value then chips[#chips + 1] = { text = entry[2](value, say, context), clears = entry[1] } end
   end
   return chips
 end
@@ -59,7 +64,7 @@ function filters_page.form(filters, context)
   local own = true
   local presets = {}
   for index, value in ipairs(rules.filters.weight_volume_presets) do
-    local tonnes, cubic = value:match "^(.-)%-(.+)$"
+    local tonnes, cubic = decimal_text(value, context):match "^(.-)%-(.+)$"
     presets[index] = { value = value, tonnes = tonnes, cubic = cubic, checked = value == preset }
     if value == preset then own = false end
   end

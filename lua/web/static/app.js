@@ -27,17 +27,21 @@
   }
   function begin() {
     var app = $('#app'), user = userId();
-    if (app.dataset.auth === 'none' || (user && app.dataset.driver && app.dataset.driver !== user)) {
-      if (initData() || $('#dev-login') || tg()) return initData() ? login() : edge('outside');
-      return setTimeout(login, 1500); // Telegram's library may still come
-    }
-    ready();
+    if (app.dataset.auth !== 'none' && !(user && app.dataset.driver !== user)) return ready();
+    if (initData()) return login();
+    // Outside of Telegram, or its library, which is late on purpose, knows what the address did not tell.
+    var script = $('script[src*="telegram-web-app"]'), waited = false;
+    function go() { if (!waited) { waited = true; login(); } }
+    if (tg() || !script) return go();
+    script.addEventListener('load', go);
+    script.addEventListener('error', go);
+    setTimeout(go, 3000);
   }
   function ready() {
     var app = $('#app');
     if (!app || app.dataset.auth !== 'ok') return;
     retried = false;
-    $$('.bar').forEach(function (bar) { if (!app.contains(bar)) bar.remove(); });
+    $$('.bar,#dev-login').forEach(function (left) { if (!app.contains(left)) left.remove(); });
     if ($('#results[data-load]')) apply();
     openWanted(app);
     watchEnd();
