@@ -23,6 +23,8 @@ void crypto_sha1(struct slice message, uint8_t out[SHA1_BYTES]); /* what Redis c
 void crypto_md5(struct slice message,
                 uint8_t out[MD5_BYTES]); /* cache keys of the old system only */
 void crypto_hmac_sha256(struct slice key, struct slice message, uint8_t out[SHA256_BYTES]);
+/* One-time codes (RFC 6238): what authenticator apps compute. */
+void crypto_hmac_sha1(struct slice key, struct slice message, uint8_t out[SHA1_BYTES]);
 bool crypto_ed25519_verify(const uint8_t key[ED25519_KEY_BYTES], struct slice message,
                            const uint8_t signature[ED25519_SIGNATURE_BYTES]);
 

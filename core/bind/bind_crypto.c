@@ -41,6 +41,13 @@ static int l_hmac_sha256(lua_State *L)
     return push_bytes(L, out, sizeof out);
 }
 
+static int l_hmac_sha1(lua_State *L)
+{
+    uint8_t out[SHA1_BYTES];
+    crypto_hmac_sha1(bind_check_slice(L, 1), bind_check_slice(L, 2), out);
+    return push_bytes(L, out, sizeof out);
+}
+
 static int l_ed25519_verify(lua_State *L)
 {
     struct slice key = bind_check_slice(L, 1), message = bind_check_slice(L, 2);
@@ -268,6 +275,7 @@ static const luaL_Reg functions[] = {
     {"sha256", l_sha256},
     {"md5", l_md5},
     {"hmac_sha256", l_hmac_sha256},
+    {"hmac_sha1", l_hmac_sha1},
     {"ed25519_verify", l_ed25519_verify},
     {"seal", l_seal},
     {"open", l_open},

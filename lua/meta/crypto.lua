@@ -12,6 +12,10 @@ function crypto.md5(text) end
 ---@param message string
 ---@return string mac   32 raw bytes
 function crypto.hmac_sha256(key, message) end
+---@param key string
+---@param message string
+---@return string mac   20 raw bytes; for one-time codes (RFC 6238) only
+function crypto.hmac_sha1(key, message) end
 ---@param key string        32 raw bytes
 ---@param message string
 ---@param signature string  64 raw bytes

@@ -82,6 +82,20 @@ static void hmac_sha256_hashes_a_key_longer_than_a_block(void **state)
     assert_hex(out, sizeof out, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+static void hmac_sha1_matches_rfc_2202(void **state)
+{
+    (void)state;
+    char key[80];
+    uint8_t out[SHA1_BYTES];
+
+    crypto_hmac_sha1(SLICE("Jefe"), SLICE("what do ya want for nothing?"), out);
+    assert_hex(out, sizeof out, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+    memset(key, 0xaa, sizeof key);
+    crypto_hmac_sha1(slice_of(key, sizeof key),
+                     SLICE("Test Using Larger Than Block-Size Key - Hash Key First"), out);
+    assert_hex(out, sizeof out, "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+}
+
 static bool verify(const char *key_hex, const char *message_hex, const char *signature_hex)
 {
     struct buf key = from_hex(key_hex), message = from_hex(message_hex);
@@ -289,6 +303,7 @@ int main(void)
         cmocka_unit_test(sha256_and_md5_match_published_digests),
         cmocka_unit_test(hmac_sha256_matches_rfc_4231),
         cmocka_unit_test(hmac_sha256_hashes_a_key_longer_than_a_block),
+        cmocka_unit_test(hmac_sha1_matches_rfc_2202),
         cmocka_unit_test(ed25519_accepts_rfc_8032_signatures_only),
         cmocka_unit_test(scrypt_matches_rfc_7914),
         cmocka_unit_test(scrypt_takes_the_default_password_costs),
