@@ -18,11 +18,12 @@ local sessions = require "services.sessions"
 -- ---- who ----
 
 -- Fill the context with the driver of the request's token. nil and a failure when there is none.
-local function authenticate(request, context)
+local function authenticate(request, route, context)
   local token, via = access.token(request)
   if not token then return nil, failure "unauthorized" end
   local session, problem = check_session.run({ token = token }, context)
   if not session then return nil, problem end
+  if session.read_only and not (route.read_only and via == "bearer") then return nil, failure "forbidden" end
   local ours
   ours, problem = access.check_origin(request, via)
   if not ours then return nil, problem end
@@ -34,7 +35,7 @@ end
 
 local function admit(request, route, context)
   if route.access == "public" then return true end
-  local ok, problem = authenticate(request, context)
+  local ok, problem = authenticate(request, route, context)
   if not ok then return route.access == "optional" or nil, problem end
   if route.limit then return rate_limit.take(route.limit, context.driver_id) end
   return true
@@ -56,9 +57,18 @@ local function read_query(request, route)
   return read, problem
 end
 
+-- What comes beside the body: parameters of the path, and the headers that the route names.
+local function add_beside(values, request, route)
+  for name, value in pairs(request.params) do values[name] = value end
+  for name, header in pairs(route.headers or {}) do values[name] = request:header(header) end
+  return values
+end
+
 local function read_body(request, route)
+  if route.raw_body then return route.contract:read(add_beside({ body = request.body }, request, route)) end
   local values, problem = input.body(request)
   if not values then return nil, problem end
+  add_beside(values, request, route)
   if route.init_data_header then
     local authorization = request:header "authorization"
     values.init_data = values.init_data or authorization and authorization:match "^[Tt][Mm][Aa] (.+)$"
@@ -88,7 +98,7 @@ local function answer(route, output, context)
     return respond.html(context, markup, { headers = more })
   end
   return respond.json(context, output,
-    { fields = route.contract.output, headers = headers, revalidate = route.revalidate })
+    { fields = route.contract.output, headers = headers, status = context.status, revalidate = route.revalidate })
 end
 
 local function refuse(route, problem, context)

@@ -6,6 +6,9 @@
 ---   page        function(output, context) → HTML, for htmx and browsers
 ---   problem     function(failure, document, context) → HTML and headers that say where it belongs
 ---   operations  answered on the metrics listener too; nothing else is
+---   headers     header fields among the input: { idempotency_key = "idempotency-key" }
+---   raw_body    the contract gets the body as it came, as `body`
+---   read_only   the access token of a subscription will do
 ---   revalidate  GET lists: ETag and `private, no-cache` instead of `no-store`
 local cargos = require "web.pages.cargos"
 local dictionary = require "contracts.cargo.list_dictionary"
@@ -31,17 +34,17 @@ return {
   { "GET", "/api/v1/me", access = "driver", limit = "default", contract = require "contracts.account.show_me" },
 
   -- cargo
-  { "GET", "/api/v1/cargos", access = "driver", limit = "default", contract = require "contracts.cargo.list_cargos",
+  { "GET", "/api/v1/cargos", access = "driver", limit = "default", read_only = true, contract = require "contracts.cargo.list_cargos",
     page = cargos.list, problem = problems.list, revalidate = true },
-  { "GET", "/api/v1/cargos/prices", access = "driver", limit = "default",
+  { "GET", "/api/v1/cargos/prices", access = "driver", limit = "default", read_only = true,
     contract = require "contracts.cargo.show_prices", page = cargos.prices },
-  { "GET", "/api/v1/cargos/{id}", access = "driver", limit = "default", contract = require "contracts.cargo.show_cargo",
+  { "GET", "/api/v1/cargos/{id}", access = "driver", limit = "default", read_only = true, contract = require "contracts.cargo.show_cargo",
     page = cargos.detail, problem = problems.sheet },
-  { "GET", "/api/v1/dictionaries/points", access = "driver", limit = "default",
+  { "GET", "/api/v1/dictionaries/points", access = "driver", limit = "default", read_only = true,
     contract = require "contracts.cargo.search_cities", page = cargos.cities, revalidate = true },
-  { "GET", "/api/v1/dictionaries/load_types", access = "driver", limit = "default",
+  { "GET", "/api/v1/dictionaries/load_types", access = "driver", limit = "default", read_only = true,
     contract = dictionary.load_types, page = cargos.type_chips "load_types", revalidate = true },
-  { "GET", "/api/v1/dictionaries/truck_types", access = "driver", limit = "default",
+  { "GET", "/api/v1/dictionaries/truck_types", access = "driver", limit = "default", read_only = true,
     contract = dictionary.truck_types, page = cargos.type_chips "truck_types", revalidate = true },
 
   -- operations

@@ -15,9 +15,11 @@ local RETRY_PAUSES_MS = { 500, 1500, 3000 }
 local DEFAULT_DEADLINE_MS = 10000
 local CALL_TIMEOUT_MS = 10000
 
--- 600 calls a minute for the whole account: in no minute can more leave than the burst and what flows in.
+-- 600 calls a minute for the whole account, a few left for logins: in no minute can more leave than the burst and what
+-- flows in.
+local CALLS_PER_MINUTE = 590
 local BURST = 60
-local PER_SECOND = (600 - BURST) / 60
+local PER_SECOND = (CALLS_PER_MINUTE - BURST) / 60
 local BACKGROUND_RESERVE = BURST / 2
 
 local function remaining_ms()
@@ -88,31 +90,28 @@ local function judge(answer, problem)
     { retry = retry, broken = retry or status >= 500, pause_ms = retry and pause_asked_ms(answer) or nil })
 end
 
--- One call through limiter and breaker.
-local function attempt(call, token)
+-- One call through breaker and limiter. Gives the token too, so that a dead one can be dropped.
+local function attempt(call)
   local open, wait_ms = breaker.allow(SERVICE)
   if not open then return nil, unavailable("breaker is open", { retry_after_s = wait_ms / 1000 }) end
   local passed, limited = pass_limiter(call.background)
   if not passed then return nil, limited end
-  local answer, problem = send(call, token)
-  local body, why = judge(answer, problem)
+  local token, problem = cargo_token.get()
+  if not token then return nil, problem end
+  local answer, trouble = send(call, token)
+  local body, why = judge(answer, trouble)
   if body or not why.broken then breaker.succeeded(SERVICE) else breaker.failed(SERVICE) end
   if body then return body, nil, answer.body end
+  if why.token_died then cargo_token.drop(token) end
   return nil, why
 end
 
 -- With one new login when the token has died.
 local function attempt_authorised(call)
-  local token, problem = cargo_token.get()
-  if not token then return nil, problem end
-  local body, why, text = attempt(call, token)
+  local body, why, text = attempt(call)
   if body or not why.token_died then return body, why, text end
-  cargo_token.drop(token)
-  token, problem = cargo_token.get()
-  if not token then return nil, problem end
-  body, why, text = attempt(call, token)
+  body, why, text = attempt(call)
   if body or not why.token_died then return body, why, text end
-  cargo_token.drop(token)
   alerts.raise("cargotech_token_refused", "CargoTech refuses a token right after login", {})
   return nil, failure("upstream_auth_failed", { service = SERVICE, text = "token refused twice" })
 end
@@ -136,6 +135,20 @@ function cargo_api.get(call)
     if pause_ms >= remaining_ms() then return nil, why end
     host.task.sleep(pause_ms)
   end
+end
+
+--- GET what has `data`, as the text it came in. `may_be_gone`: not found is an answer, not an outage.
+--- @param call {path: string, query: table?, background: boolean?, may_be_gone: boolean?}
+--- @return string? text
+--- @return table? failure
+function cargo_api.fetch(call)
+  local body, why, text = cargo_api.get(call)
+  if not body then
+    if why.code == "not_found" and not call.may_be_gone then return nil, unavailable("not found: " .. call.path) end
+    return nil, why
+  end
+  if type(body.data) ~= "table" then return nil, unavailable("no data: " .. call.path) end
+  return text
 end
 
 --- For the deep health check and `fura token check`.

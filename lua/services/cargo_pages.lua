@@ -1,16 +1,12 @@
 --- Pages of the cargo list. A page belongs to a query, not to a driver: everyone who asks the same reads the same copy.
---- What a driver has seen is noted under user:{driver_id}:cargos:{hash}, and the page as JSON is kept in the node's
---- memory, so that a hit costs no decoding.
 local host = host
 local cache = require "kit.cache"
 local cargo_api = require "services.cargo_api"
 local copies = require "services.copies"
 local rules = require "kit.rules"
-local text = require "kit.text"
 
 local cargo_pages = {}
 
-local VIEW_TRUSTED_MS = 900
 local PREFETCH_EVERY_MS = 60000
 local MAX_OFFSET = 10000
 
@@ -38,20 +34,13 @@ function cargo_pages.prepare(filters)
   return prepared
 end
 
-local function fetch(query, is_background)
-  local body, problem, raw = cargo_api.get { path = "/v2/cargos/views", query = query, background = is_background }
-  if not body then return nil, problem end
-  if type(body.data) ~= "table" then
-    return nil, { code = "upstream_unavailable", service = "cargotech", text = "a list without data" }
-  end
-  return raw
-end
-
 local function spec_of(prepared, is_background)
   local lives = host.config.cache
   return {
     name = "cargos", key = "cargos:page:" .. prepared.hash, fresh_s = lives.list_s, keep_s = lives.stale_s,
-    fetch = function() return fetch(prepared.query, is_background) end,
+    fetch = function()
+      return cargo_api.fetch { path = "/v2/cargos/views", query = prepared.query, background = is_background }
+    end,
   }
 end
 
@@ -75,8 +64,8 @@ function cargo_pages.meta(filters, found, total)
   }
 end
 
--- {cargos, meta} of a stored copy.
-local function decode(copy, prepared)
+--- {cargos, meta, fetched_at} of a stored copy.
+function cargo_pages.decode(copy, prepared)
   local body = host.json.decode(copy.text, { max_bytes = 8 * 1024 * 1024 })
   local data = type(body) == "table" and body.data
   local cargos = type(data) == "table" and data or {}
@@ -87,7 +76,8 @@ end
 -- A little later: what drivers ask for goes first.
 local PREFETCH_AFTER_MS = 500
 
-local function prefetch_next(prepared, meta)
+--- Get the page after this one in the background, when the account's limit has room.
+function cargo_pages.prefetch_next(prepared, meta)
   if not meta.next_offset then return end
   local filters = {}
   for name, value in pairs(prepared.filters) do filters[name] = value end
@@ -97,15 +87,23 @@ local function prefetch_next(prepared, meta)
   host.timer.after(PREFETCH_AFTER_MS, function() copies.refresh_later(spec_of(next_page, true)) end)
 end
 
+--- The stored copy of a query's page, fetched when there is no fresh one.
+--- @return {text: string, stamp: string, fetched_at: number}? copy
+--- @return "hit"|"miss"|"stale"|nil state
+--- @return table? failure
+function cargo_pages.copy(prepared)
+  return copies.get(spec_of(prepared))
+end
+
 --- The page of a query, decoded: {cargos, meta, fetched_at}, and how it was got.
 --- @return table? page
 --- @return "hit"|"miss"|"stale"|nil state
 --- @return table? failure
 function cargo_pages.get(prepared)
-  local copy, state, problem = copies.get(spec_of(prepared))
+  local copy, state, problem = cargo_pages.copy(prepared)
   if not copy then return nil, nil, problem end
-  local page = decode(copy, prepared)
-  if state == "miss" then prefetch_next(prepared, page.meta) end
+  local page = cargo_pages.decode(copy, prepared)
+  if state == "miss" then cargo_pages.prefetch_next(prepared, page.meta) end
   return page, state
 end
 
@@ -113,76 +111,6 @@ end
 function cargo_pages.is_stored(prepared)
   local _, fresh = copies.peek(spec_of(prepared))
   return fresh
-end
-
--- ---- what a driver sees, as JSON ----
-
-local function view_key(driver_id, prepared)
-  return ("user:%s:cargos:%s"):format(driver_id, prepared.hash)
-end
-
--- An edited rule makes new cards at once: its hash is part of the key.
-local function body_key(prepared)
-  return ("body:%s:%s"):format(prepared.hash, rules.hash "card")
-end
-
--- The kept JSON: {stamp, fetched_at, tag, text}; text lacks its end, which tells the cache state.
-local function read_body(prepared)
-  local kept = host.shared.get(body_key(prepared))
-  if not kept then return nil end
-  local stamp, tag, from = kept:match "^([^\n]*)\n([^\n]*)\n()"
-  return { stamp = stamp, fetched_at = tonumber(stamp), tag = tag, text = kept:sub(from) }
-end
-
-local function write_body(prepared, copy, body_text)
-  local tag = host.crypto.hex(host.crypto.sha256(body_text)):sub(1, 16)
-  local lives = host.config.cache
-  host.shared.set(body_key(prepared), copy.stamp .. "\n" .. tag .. "\n" .. body_text,
-    (lives.list_s + lives.stale_s) * 1000)
-  return { stamp = copy.stamp, fetched_at = copy.fetched_at, tag = tag, text = body_text }
-end
-
-local function is_fresh(body)
-  return body ~= nil and host.time.now() - body.fetched_at < host.config.cache.list_s
-end
-
--- Fresh in memory, and noted as this driver's view lately here or in Redis.
-local function seen_body(driver_id, prepared)
-  local body = read_body(prepared)
-  if not is_fresh(body) then return nil end
-  local key = view_key(driver_id, prepared)
-  if host.shared.get(key) then return body end
-  if not host.redis.command("GET", key) then return nil end
-  host.shared.set(key, true, VIEW_TRUSTED_MS)
-  return body
-end
-
-local function note_view(driver_id, prepared, copy)
-  local left_s = math.floor(copy.fetched_at + host.config.cache.list_s - host.time.now())
-  if left_s < 1 then return end
-  local key = view_key(driver_id, prepared)
-  local value = host.json.encode { page = "cargos:page:" .. prepared.hash, fetched_at = copy.stamp }
-  host.redis.command("SET", key, value, "EX", left_s)
-  host.shared.set(key, true, VIEW_TRUSTED_MS)
-end
-
---- The list as JSON without its last member. `render(page)` makes it from a decoded page when it is not kept.
---- @return {text: string, tag: string, fetched_at: number}? body
---- @return "hit"|"miss"|"stale"|nil state
---- @return table? failure
-function cargo_pages.json(driver_id, prepared, render)
-  local body = seen_body(driver_id, prepared)
-  if body then return body, "hit" end
-  local copy, state, problem = copies.get(spec_of(prepared))
-  if not copy then return nil, nil, problem end
-  body = read_body(prepared)
-  if not body or body.stamp ~= copy.stamp then
-    local page = decode(copy, prepared)
-    body = write_body(prepared, copy, render(page))
-    if state == "miss" then prefetch_next(prepared, page.meta) end
-  end
-  if state ~= "stale" then note_view(driver_id, prepared, copy) end
-  return body, state
 end
 
 -- ---- prices ----
@@ -226,68 +154,6 @@ function cargo_pages.find(filters, wanted)
     offset = page.meta.next_offset
   end
   return found, false
-end
-
--- ---- one cargo ----
-
-local GONE_MS = 60000
-
---- The raw detail of one cargo.
---- @return table? cargo
---- @return "hit"|"miss"|"stale"|nil state
---- @return table? failure  not_found when the exchange has it no more
-function cargo_pages.detail(id)
-  if host.shared.get("gone:" .. id) then return nil, nil, { code = "not_found" } end
-  local lives = host.config.cache
-  local copy, state, problem = copies.get {
-    name = "detail", key = ("cargo:%s:detail"):format(id), fresh_s = lives.detail_s, keep_s = lives.stale_s,
-    fetch = function()
-      local body, why, raw = cargo_api.get {
-        path = "/v1/carrier/cargos/" .. id, query = { include = "contacts", source = 1 },
-      }
-      if not body then return nil, why end
-      if type(body.data) ~= "table" then
-        return nil, { code = "upstream_unavailable", service = "cargotech", text = "a detail without data" }
-      end
-      return raw
-    end,
-  }
-  if not copy then
-    if problem.code == "not_found" then host.shared.set("gone:" .. id, true, GONE_MS) end
-    return nil, nil, problem
-  end
-  return host.json.decode(copy.text).data, state
-end
-
--- ---- dictionaries ----
-
-local function dictionary(spec)
-  local lives = host.config.cache
-  local copy, state, problem = copies.get {
-    name = spec.name, key = spec.key, fresh_s = lives.points_s, keep_s = lives.stale_s,
-    fetch = function()
-      local body, why, raw = cargo_api.get { path = spec.path, query = spec.query }
-      return body and raw, why
-    end,
-  }
-  if not copy then return nil, nil, problem end
-  local body = host.json.decode(copy.text, { max_bytes = 8 * 1024 * 1024 })
-  local data = type(body) == "table" and body.data
-  return type(data) == "table" and data or {}, state
-end
-
---- Raw entries of "load_types" or "truck_types".
-function cargo_pages.dictionary(name)
-  return dictionary { name = name, key = name .. ":all", path = "/v1/dictionaries/" .. name }
-end
-
---- Raw points whose name holds `query`; the same for any case and spacing.
-function cargo_pages.points(query, limit)
-  local normal = text.lower(text.squeeze(query))
-  return dictionary {
-    name = "cities", key = ("cities:%s:%d"):format(normal, limit), path = "/v1/dictionaries/points",
-    query = { ["filter[name]"] = normal, limit = limit, offset = 0 },
-  }
 end
 
 return cargo_pages

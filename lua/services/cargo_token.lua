@@ -3,6 +3,7 @@
 local host = host
 local alerts = require "services.alerts"
 local audit = require "services.audit"
+local breaker = require "services.breaker"
 local failure = require "kit.failure"
 
 local cargo_token = {}
@@ -116,18 +117,18 @@ local function read_token(answer)
   if type(token) == "string" and token ~= "" and not token:find "[%c%s]" then return token end
 end
 
+local function unavailable(status, text)
+  note_attempt("unavailable", status)
+  breaker.failed "cargotech"
+  return nil, failure("upstream_unavailable", { service = "cargotech", text = text, retry = true })
+end
+
 local function log_in()
   local answer, problem = post_login()
-  if not answer then
-    note_attempt("unavailable")
-    return nil, failure("upstream_unavailable", { service = "cargotech", text = tostring(problem) })
-  end
+  if not answer then return unavailable(nil, tostring(problem)) end
   if answer.status == 401 or answer.status == 403 or answer.status == 422 then return refused(answer.status) end
   local token = read_token(answer)
-  if not token then
-    note_attempt("unavailable", answer.status)
-    return nil, failure("upstream_unavailable", { service = "cargotech", text = "login answered " .. answer.status })
-  end
+  if not token then return unavailable(answer.status, "login answered " .. answer.status) end
   local ttl_s = host.config.cargotech.token_cache_ttl_s
   host.redis.command("SET", KEY, token, "EX", ttl_s)
   keep(token, ttl_s)

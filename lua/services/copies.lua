@@ -63,6 +63,7 @@ end
 local function fetch_locked(spec)
   local copy = read(spec)
   if is_fresh(copy, spec) then return copy end
+  host.shared.delete("failed:" .. spec.key)
   local text, problem = spec.fetch()
   if not text then
     host.shared.set("failed:" .. spec.key, problem.code, AFTER_FAILURE_MS)
@@ -79,9 +80,8 @@ local function fetch_once(spec)
       host.task.sleep(POLL_MS)
       local made = read(spec)
       if is_fresh(made, spec) then return made end
-      if host.shared.get("failed:" .. spec.key) then
-        return nil, failure("upstream_unavailable", { service = "cargotech", text = "another worker's call failed" })
-      end
+      local code = host.shared.get("failed:" .. spec.key)
+      if code then return nil, failure(code, { service = "cargotech", text = "another worker's call failed" }) end
     end
     return fetch_locked(spec)
   end)
@@ -93,7 +93,7 @@ local function fetch_shared(spec)
   return host.task.single_flight("copy:" .. spec.key, function()
     local copy, problem = fetch_once(spec)
     if copy or problem.code ~= "timeout" then return copy, problem end
-    host.shared.set("failed:" .. spec.key, "timeout", AFTER_FAILURE_MS)
+    host.shared.set("failed:" .. spec.key, "upstream_unavailable", AFTER_FAILURE_MS)
     return nil, failure("upstream_unavailable", { service = "cargotech", text = "took too long" })
   end)
 end

@@ -1,4 +1,5 @@
 --- Contract 2.1: the list and the detail as CargoTech has them, through the shared copies.
+local cargo_details = require "services.cargo_details"
 local cargo_pages = require "services.cargo_pages"
 local contract = require "kit.contract"
 
@@ -33,7 +34,7 @@ fetch.detail = contract {
 
   run = function(input)
     if not input.id:find "^%d+$" or #input.id > 18 then return nil, "invalid_cargo_id" end
-    local cargo, state, problem = cargo_pages.detail(input.id)
+    local cargo, state, problem = cargo_details.get(input.id)
     if cargo then return { cargo = cargo, state = state } end
     if problem.code == "not_found" then return nil, "cargo_not_found" end
     return nil, problem

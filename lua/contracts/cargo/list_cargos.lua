@@ -1,6 +1,7 @@
 --- Contract 2.3: the list a driver sees.
 local card_fields = require "contracts.cargo.card_fields"
 local cargo_pages = require "services.cargo_pages"
+local cargo_views = require "services.cargo_views"
 local contract = require "kit.contract"
 local drivers = require "services.drivers"
 local fetch_cargos = require "contracts.cargo.fetch_cargos"
@@ -33,7 +34,7 @@ end
 local TAG_ENDING = { hit = '"', miss = '"', stale = '-stale"' }
 
 local function as_json(prepared, context)
-  local body, state, problem = cargo_pages.json(context.driver_id, prepared, render)
+  local body, state, problem = cargo_views.json(context.driver_id, prepared, render)
   if not body then return nil, problem end
   return {
     encoded = { text = body.text .. state .. '"}', tag = 'W/"' .. body.tag .. TAG_ENDING[state] },

@@ -1,6 +1,6 @@
 --- Load types and truck types, as the exchange names them.
-local cargo_pages = require "services.cargo_pages"
 local contract = require "kit.contract"
+local dictionaries = require "services.dictionaries"
 local host = host
 
 local function read_entry(raw)
@@ -23,7 +23,7 @@ local function dictionary(name, about)
     errors = { upstream_unavailable = 502, upstream_auth_failed = 502 },
 
     run = function()
-      local raw, _, problem = cargo_pages.dictionary(name)
+      local raw, _, problem = dictionaries.types(name)
       if not raw then return nil, problem end
       local data = host.json.array {}
       for _, entry in ipairs(raw) do data[#data + 1] = read_entry(entry) end

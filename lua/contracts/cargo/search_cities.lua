@@ -1,6 +1,6 @@
 --- Contract 2.4: points of the dictionary by a part of their name.
-local cargo_pages = require "services.cargo_pages"
 local contract = require "kit.contract"
+local dictionaries = require "services.dictionaries"
 local text = require "kit.text"
 local host = host
 
@@ -36,7 +36,7 @@ return contract {
     if not length or length < 1 or length > MAX_CHARACTERS or text.has_control(query) then
       return { data = host.json.array {} }
     end
-    local raw, state = cargo_pages.points(query, LIMIT)
+    local raw, state = dictionaries.points(query, LIMIT)
     if not raw then return { data = host.json.array {}, degraded = true } end
     return { data = read_points(raw), degraded = state == "stale" or nil }
   end,
