@@ -140,11 +140,13 @@ const reloads = () => using([startProduct], async (product) => {
 
 // ---- start ----
 
+// The caches are warm: the driver's session and list are in Redis.
 async function timeStart(product, port) {
   const started = process.hrtime.bigint();
   const serving = product.fura.serve({ ready: false });
-  const client = new Client(`http://127.0.0.1:${port}`);
-  await until(() => client.get('/').then(({ status }) => status === 200, () => false), { what: 'the first answer', stepMs: 2 });
+  const driver = new Client(`http://127.0.0.1:${port}`).as(product.driver.token);
+  const answers = () => driver.get(LIST).then(({ status }) => status === 200, () => false);
+  await until(answers, { what: 'the first answer', stepMs: 2 });
   const took = Number(process.hrtime.bigint() - started) / 1e6;
   await serving;
   return took;
