@@ -89,7 +89,8 @@ class Product {
 
   /** Buy access the way a driver does, and wait until it is there. */
   async buyAccess(driver, tariff = '1_month') {
-    const { json } = await driver.post('/api/v1/payments', { tariff });
+    const { status, json, text } = await driver.post('/api/v1/payments', { tariff });
+    if (status !== 201) throw new Error(`payment: ${status} ${text}`);
     const id = new URL(json.confirmation_url).pathname.split('/').pop();
     await this.control('yookassa').post('pay', { id });
     const active = async () => (await driver.get('/api/v1/subscription')).json?.active;
