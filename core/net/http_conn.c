@@ -229,10 +229,15 @@ static void finish(struct http_conn *conn)
     conn->lingering = true;
 }
 
-/* A request that is already on its way to a draining server is still served. */
+/* A request that is already on its way to a draining server is still served; the first one of a new
+ * connection is given a moment to set out. */
 static bool is_idle_for_good(const struct http_conn *conn)
 {
+    bool is_new = conn->sent_before == 0 && conn->out_sent == 0;
     char byte;
+
+    if (is_new && conn->server->is_patient)
+        return false;
     return conn->in.len == 0 && recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 

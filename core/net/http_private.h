@@ -64,6 +64,7 @@ struct http_server {
     struct http_listener *listeners;
     struct cidr_list *trusted;
     bool trusts_unix, draining, freed;
+    bool is_patient; /* draining, and connections that asked nothing yet may still ask */
 
     struct http_conn_list waiting[HTTP_WAIT_COUNT];
     unsigned wait_ms[HTTP_WAIT_COUNT];
@@ -71,7 +72,7 @@ struct http_server {
     struct loop_timer *tick; /* looks for passed deadlines while there are connections */
     unsigned tick_ms;
     bool ticking, accepting;
-    struct loop_timer *accept_again;
+    struct loop_timer *accept_again, *patience;
     int spare_fd;   /* given up for a moment when the process is out of descriptors */
     int64_t now_ns; /* when the present turn began */
 

@@ -20,12 +20,15 @@
 enum {
     ACCEPT_BURST = 16, /* a turn: leaves some for the other workers on the same socket */
     ACCEPT_PAUSE_MS = 100,
+    ACCEPT_REST_MAX = 1024,
+    PATIENCE_MS = 1000, /* of a draining server with connections that have asked nothing yet */
     TICK_MAX_MS = 250,
     TICK_MIN_MS = 10,
 };
 
 static void on_tick(void *owner);
 static void on_accept_again(void *owner);
+static void on_patience_over(void *owner);
 
 static void on_turn(void *owner)
 {
@@ -70,6 +73,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_limits 
     server->callbacks = *callbacks;
     server->tick = loop_timer_new(loop, on_tick, server);
     server->accept_again = loop_timer_new(loop, on_accept_again, server);
+    server->patience = loop_timer_new(loop, on_patience_over, server);
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     server->gzip = gzip_new();
     server->accepting = true;
@@ -250,19 +254,43 @@ void http_server_conn_gone(struct http_server *server)
         loop_later(server->loop, &server->drained, on_drained, server);
 }
 
+static void wake_all(struct http_server *server)
+{
+    for (int i = 0; i < HTTP_WAIT_COUNT; i++) {
+        for (struct http_conn *conn = server->waiting[i].first; conn; conn = conn->next)
+            http_conn_wake(conn);
+    }
+}
+
+static void on_patience_over(void *owner)
+{
+    struct http_server *server = owner;
+    server->is_patient = false;
+    wake_all(server);
+}
+
+/* Who has connected before we stopped listening is still let in. */
+static void accept_the_rest(struct http_server *server)
+{
+    for (struct http_listener *listener = server->listeners; listener; listener = listener->next) {
+        for (int i = 0; i < ACCEPT_REST_MAX && server->accepting && accept_one(listener); i++)
+            continue;
+    }
+}
+
 void http_server_drain(struct http_server *server, void (*drained)(void *owner), void *owner)
 {
     server->on_drained = drained;
     server->drained_owner = owner;
     if (server->draining)
         return;
+    server->now_ns = clock_monotonic_ns();
+    accept_the_rest(server);
     want_accepting(server, false);
     loop_timer_stop(server->accept_again);
-    server->draining = true;
-    for (int i = 0; i < HTTP_WAIT_COUNT; i++) {
-        for (struct http_conn *conn = server->waiting[i].first; conn; conn = conn->next)
-            http_conn_wake(conn);
-    }
+    server->draining = server->is_patient = true;
+    loop_timer_start(server->patience, PATIENCE_MS);
+    wake_all(server);
     if (server->conn_count == 0)
         loop_later(server->loop, &server->drained, on_drained, server);
 }
@@ -304,6 +332,7 @@ void http_server_free(struct http_server *server)
     }
     loop_timer_free(server->tick);
     loop_timer_free(server->accept_again);
+    loop_timer_free(server->patience);
     close(server->spare_fd);
     cidr_list_free(server->trusted);
     gzip_free(server->gzip);

@@ -645,6 +645,18 @@ static void a_request_already_sent_survives_the_drain(void **state)
     assert_int_equal(count_text(client, "200 OK"), 2);
 }
 
+static void who_had_just_connected_may_still_ask_during_the_drain(void **state)
+{
+    (void)state;
+    start_tcp();
+    struct client *asks = connect_client(), *silent = connect_client();
+    http_server_drain(server, on_drained, NULL); /* perhaps they are not even accepted yet */
+    send_text(asks, GET("/"));
+    WAIT_FOR(asks->eof && has_text(asks, "200 OK"));
+    assert_false(silent->eof);
+    WAIT_FOR(silent->eof && drained == 1);
+}
+
 /* ---- unix sockets ---- */
 
 static void unix_sockets_serve_too(void **state)
@@ -715,6 +727,7 @@ int main(void)
         HTTP_TEST(draining_closes_idle_ones_and_finishes_busy_ones),
         HTTP_TEST(draining_nothing_is_done_soon),
         HTTP_TEST(a_request_already_sent_survives_the_drain),
+        HTTP_TEST(who_had_just_connected_may_still_ask_during_the_drain),
         HTTP_TEST(unix_sockets_serve_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
