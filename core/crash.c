@@ -54,7 +54,8 @@ void crash_watch(struct crash_note *note)
     static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
     stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
     struct sigaction action = {.sa_sigaction = on_crash,
-                               .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND | SA_ONSTACK | SA_NODEFER)};
+                               .sa_flags =
+                                   (int)(SA_SIGINFO | SA_RESETHAND | SA_ONSTACK | SA_NODEFER)};
     struct sigaction present;
     void *warm_up[1];
 

@@ -198,6 +198,32 @@ static void take_verdict(struct worker *worker, const struct channel_frame *fram
     }
 }
 
+static void take_figures(struct worker *worker, struct slice body)
+{
+    const struct worker_figures *figures = &worker->figures;
+    char label[32];
+
+    if (body.len != sizeof *figures)
+        return;
+    memcpy(&worker->figures, body.data, body.len);
+    const struct {
+        const char *name;
+        double value;
+    } gauges[] = {
+        {"fura_worker_memory_bytes", (double)figures->memory_bytes},
+        {"fura_worker_script_bytes", (double)figures->script_bytes},
+        {"fura_worker_connections", figures->connections},
+        {"fura_worker_tasks", figures->tasks},
+        {"fura_worker_generations", figures->generations},
+        {"fura_worker_cpu_seconds", figures->cpu_seconds},
+    };
+    snprintf(label, sizeof label, "worker=\"%u\"", worker->number);
+    for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++)
+        metric_set(metrics_find(worker->crew->options.metrics, METRIC_GAUGE,
+                                slice_cstr(gauges[i].name), slice_cstr(label)),
+                   gauges[i].value);
+}
+
 static void on_frame(void *owner, const struct channel_frame *frame, int fd)
 {
     struct worker *worker = owner;
@@ -208,8 +234,7 @@ static void on_frame(void *owner, const struct channel_frame *frame, int fd)
     worker->heard_ms = clock_monotonic_ms();
     switch (frame->kind) {
     case CHANNEL_HEARTBEAT:
-        if (frame->body.len == sizeof worker->figures)
-            memcpy(&worker->figures, frame->body.data, frame->body.len);
+        take_figures(worker, frame->body);
         break;
     case CHANNEL_PREPARED:
         take_verdict(worker, frame);

@@ -112,6 +112,10 @@ static void on_reloaded(void *owner, const struct reload_outcome *outcome)
 static void do_reload(struct order *order, struct slice request)
 {
     (void)request;
+    if (atomic_load(&order->orders->options.state->draining)) {
+        refuse(order, "the server is stopping");
+        return;
+    }
     reload_request(order->orders->options.reload, "command", on_reloaded, order);
 }
 

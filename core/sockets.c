@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SYSTEMD_FIRST_FD = 3 };
+enum { SYSTEMD_FIRST_FD = 3, ACTIVATED_MARK = '@' };
 
 /* A socket that was open before we ran. */
 struct gift {
@@ -75,7 +75,9 @@ static void take_inherited(struct gifts *gifts, const char *list)
     int fd, used;
     char text[160];
 
-    while (sscanf(list, " %d=%159s%n", &fd, text, &used) == 2) {
+    gifts->activated = list[0] == ACTIVATED_MARK;
+    list += gifts->activated;
+    while (sscanf(list, "%d=%159[^\n]\n%n", &fd, text, &used) == 2) {
         struct gift *gift = add_gift(gifts, fd);
         if (gift)
             memcpy(gift->text, text, sizeof text);
@@ -187,7 +189,7 @@ enum result sockets_open(const struct conf *conf, struct sockets *out, struct fa
     static const char *const keys[] = {
         [SOCKET_PUBLIC] = "listen", [SOCKET_METRICS] = "metrics_listen"};
 
-    *out = (struct sockets){0};
+    *out = (struct sockets){.activated = gifts.activated};
     for (enum socket_use use = SOCKET_PUBLIC; use <= SOCKET_METRICS; use++) {
         struct listen_address addresses[SOCKETS_MAX];
         const char *list = conf_string(conf, keys[use]);
@@ -288,6 +290,8 @@ void sockets_describe(const struct sockets *sockets, struct buf *out)
 
 void sockets_encode(const struct sockets *sockets, struct buf *out)
 {
+    if (sockets->activated)
+        buf_append_char(out, ACTIVATED_MARK);
     for (unsigned i = 0; i < sockets->count; i++)
-        buf_printf(out, "%d=%s ", sockets->entries[i].fd, sockets->entries[i].address.text);
+        buf_printf(out, "%d=%s\n", sockets->entries[i].fd, sockets->entries[i].address.text);
 }

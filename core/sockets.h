@@ -23,6 +23,7 @@ struct socket_entry {
 struct sockets {
     struct socket_entry entries[SOCKETS_MAX];
     unsigned count;
+    bool activated; /* given by systemd: FURA_LISTEN only says which of them speak TLS */
 };
 
 /* Open, or take over, all of them. On failure none is left open. */
@@ -43,7 +44,6 @@ void sockets_url(const struct socket_entry *entry, struct buf *out);
 /* Append a JSON list. */
 void sockets_describe(const struct sockets *sockets, struct buf *out);
 
-/* For the next binary: «fd=address» items separated by spaces, read back by sockets_open() from the
- * environment. */
+/* For the next binary: lines «fd=address», read back by sockets_open() from the environment. */
 #define SOCKETS_INHERIT_VARIABLE "FURA_INHERITED_SOCKETS"
 void sockets_encode(const struct sockets *sockets, struct buf *out);

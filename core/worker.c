@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* CPU time Lua may use between two waits (SPEC 10). */
@@ -280,6 +281,7 @@ static void on_heartbeat(void *owner)
         .connections = http_connection_count(worker->server),
         .tasks = task_count(),
         .generations = worker->lineage ? lineage_count(worker->lineage) : 0,
+        .cpu_seconds = (double)clock() / CLOCKS_PER_SEC,
     };
     tell(worker, &(struct channel_frame){.kind = CHANNEL_HEARTBEAT,
                                          .body = slice_of((const char *)&figures, sizeof figures)});

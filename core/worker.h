@@ -29,6 +29,7 @@ struct worker_setup {
 struct worker_figures {
     uint64_t generation, memory_bytes, script_bytes;
     uint32_t connections, tasks, generations;
+    double cpu_seconds;
 };
 
 enum { WORKER_HEARTBEAT_MS = 1000, WORKER_SILENCE_MS = 5000 };

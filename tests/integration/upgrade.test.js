@@ -20,13 +20,26 @@ async function listenForNotices(folder) {
   return { file, child };
 }
 
+/** A test with a server of its own. A successor is no child of ours: what a failed test leaves is ended here. */
+function testWith(name, body) {
+  test(name, async () => {
+    const server = new Small();
+    try {
+      await body(server);
+    } finally {
+      const pid = (await server.status())?.pid;
+      if (pid) process.kill(pid, 'SIGKILL');
+      await server.stop('SIGKILL');
+    }
+  });
+}
+
 async function endAll(pids) {
   for (const pid of pids.filter(isAlive)) process.kill(pid, 'SIGTERM');
   await until(() => pids.every((pid) => !isAlive(pid)), { what: 'the end of all', timeoutMs: 30000 });
 }
 
-test('USR2 starts the new binary on the same sockets without losing a request', async () => {
-  const server = new Small();
+testWith('USR2 starts the new binary on the same sockets without losing a request', async (server) => {
   const notices = await listenForNotices(server.folder);
   server.env.NOTIFY_SOCKET = notices.file;
   await server.serve();
@@ -54,11 +67,10 @@ test('USR2 starts the new binary on the same sockets without losing a request', 
   await endAll([status.pid]);
   assert.ok(!fs.existsSync(server.control));
   await notices.child.stop('SIGKILL');
-  await server.stop();
 });
 
-test('a new binary that cannot build its generation leaves the old one serving', async () => {
-  const server = await new Small().serve();
+testWith('a new binary that cannot build its generation leaves the old one serving', async (server) => {
+  await server.serve();
   server.edit('lua/answers.lua', 'return {{{\n');
   process.kill(server.pid, 'SIGUSR2');
   await until(() => server.logged('the new process failed, this one goes on').length > 0, { what: 'the failure in the log' });
@@ -68,11 +80,10 @@ test('a new binary that cannot build its generation leaves the old one serving',
   assert.equal((await server.command('reload')).code, 0);
   assert.equal((await server.client.get('/hello')).text, 'mended');
   assert.equal((await server.child.stop()).code, 0);
-  await server.stop();
 });
 
-test('TERM during an upgrade ends both', async () => {
-  const server = await new Small().serve();
+testWith('TERM during an upgrade ends both', async (server) => {
+  await server.serve();
   server.edit('lua/init.lua', 'host.task.sleep(30000)\nreturn { routes = {}, dispatch = function() end }\n');
   process.kill(server.pid, 'SIGUSR2');
   await until(() => server.logged('starting the new process').length > 0, { what: 'the upgrade' });
@@ -81,11 +92,9 @@ test('TERM during an upgrade ends both', async () => {
     { what: 'the new master' });
   assert.equal((await server.child.stop()).code, 0);
   await until(() => !isAlive(successor), { what: 'the new process is gone' });
-  await server.stop();
 });
 
-test('the service manager hears of readiness, reloads and the end', async () => {
-  const server = new Small();
+testWith('the service manager hears of readiness, reloads and the end', async (server) => {
   const notices = await listenForNotices(server.folder);
   server.env.NOTIFY_SOCKET = notices.file;
   server.env.WATCHDOG_USEC = '400000';
@@ -97,24 +106,35 @@ test('the service manager hears of readiness, reloads and the end', async () => 
   assert.equal((await server.command('stop')).code, 0);
   await notices.child.waitFor(/<STOPPING=1/);
   await notices.child.stop('SIGKILL');
-  await server.stop();
 });
 
-test('sockets given by systemd are served instead of FURA_LISTEN', async () => {
-  const server = new Small();
+/** Start the server as systemd would, with a listening socket of ours as descriptor 3. */
+async function activate(server) {
   const listener = net.createServer();
   await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const { port } = listener.address();
   const child = spawn('sh', ['-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve', binary()],
     { env: server.env, cwd: server.root, stdio: ['ignore', 'pipe', 'pipe', listener._handle.fd] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => { output += text; });
-  await until(() => output.includes(`Listening on http://127.0.0.1:${port}`), { what: `the given socket:\n${output}` });
+  const started = { child, port, output: '' };
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => { started.output += text; });
+  await until(() => started.output.includes(`Listening on http://127.0.0.1:${port}`), { what: 'the given socket' });
   listener.close(); // ours; the server keeps its own
-  assert.equal(output.match(/Listening on/g).length, 1);
-  assert.equal((await new Client(`http://127.0.0.1:${port}`).get('/hello')).text, 'hello');
-  const ended = new Promise((resolve) => { child.once('exit', resolve); });
-  child.kill('SIGTERM');
-  assert.equal(await ended, 0);
-  await server.stop();
+  started.client = new Client(`http://127.0.0.1:${port}`);
+  return started;
+}
+
+testWith('sockets given by systemd are served instead of FURA_LISTEN, also after an upgrade', async (server) => {
+  const { child, client, port } = await activate(server);
+  assert.deepEqual((await server.status()).listeners.map((one) => one.url), [`http://127.0.0.1:${port}`]);
+  assert.equal((await client.get('/hello')).text, 'hello');
+
+  child.kill('SIGUSR2');
+  const status = await until(async () => {
+    const now = await server.status();
+    return now && now.pid !== child.pid && now;
+  }, { what: 'the new process' });
+  await until(() => child.exitCode !== null, { what: 'the old process ended' });
+  assert.deepEqual(status.listeners.map((one) => one.url), [`http://127.0.0.1:${port}`]);
+  assert.equal((await client.get('/hello')).text, 'hello');
+  await endAll([status.pid]);
 });
