@@ -191,6 +191,7 @@ enum result bundle_read(const struct conf_source *source, const struct conf *con
     read_folder(&reading, "build/static", false);
     read_folder(&reading, "lua", true);
     read_folder(&reading, "plugins", false);
+    read_folder(&reading, "migrations", false); /* readiness compares them with the database */
     if (reading.failed || reading.count == 0)
         goto done;
 

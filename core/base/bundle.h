@@ -1,5 +1,5 @@
 /* bundle.h: all sources a generation is built from, read once into one sealed memory file with a content hash:
- * lua/, plugins/ named by the conf, static files, and the effective conf. Workers build from it and never from
+ * lua/, migrations/, plugins/ named by the conf, static files, and the effective conf. Workers build from it and never from
  * the disk, so every worker and every later restart sees the same bytes. */
 #pragma once
 

@@ -16,21 +16,24 @@ local function redis_answers()
   return host.task.with_deadline(CHECK_MS, function() return host.redis.command "PING" end) ~= nil
 end
 
--- The number of the newest migration this generation was built with.
-local function newest_migration()
-  local newest = 0
+-- Numbers of the migrations this generation was built with.
+local function known_migrations()
+  local versions = {}
   for _, path in ipairs(host.script.list "migrations") do
-    newest = math.max(newest, tonumber(path:match "/(%d+)_[^/]*%.sql$") or 0)
+    versions[#versions + 1] = tonumber(path:match "/(%d+)_[^/]*%.sql$")
   end
-  return newest
+  return versions
 end
 
 -- A database that never was migrated has no table to ask.
 local function is_migrated()
-  local newest = newest_migration()
-  if newest == 0 then return true end
-  local row = host.pg.one("SELECT max(version) AS version FROM schema_migrations")
-  return row ~= nil and (row.version or 0) >= newest
+  local rows = host.pg.query "SELECT version FROM schema_migrations"
+  local applied = {}
+  for _, row in ipairs(rows or {}) do applied[row.version] = true end
+  for _, version in ipairs(known_migrations()) do
+    if not applied[version] then return false end
+  end
+  return true
 end
 
 --- Names of what is missing: "postgres", "redis", "migrations". Empty when all is well.

@@ -17,6 +17,7 @@ static int open_root(void **state)
     free(unit_write(root, "lua/rules/card.lua", "return 2"));
     free(unit_write(root, "lua/rules/card.lua~", "backup"));
     free(unit_write(root, "lua/web/static/app.css", ""));
+    free(unit_write(root, "migrations/0001_first.sql", "SELECT 1"));
     free(unit_write(root, "plugins/cors/plugin.lua", "return 3"));
     free(unit_write(root, "build/static/htmx.js", "js"));
     free(unit_write(root, "conf/default.lua", "return { timezone = 'UTC' }"));
@@ -58,7 +59,8 @@ static void it_holds_all_sources_sorted(void **state)
         buf_printf(&paths, "%.*s;", (int)path.len, path.data);
     }
     assert_string_equal(buf_cstr(&paths), "build/static/htmx.js;lua/init.lua;lua/rules/card.lua;"
-                                          "lua/web/static/app.css;plugins/cors/plugin.lua;");
+                                          "lua/web/static/app.css;migrations/0001_first.sql;"
+                                          "plugins/cors/plugin.lua;");
     assert_true(holds(bundle, SLICE("lua/init.lua"), SLICE("return 1")));
     assert_true(holds(bundle, SLICE("lua/web/static/app.css"), SLICE("")));
     assert_true(holds(bundle, SLICE("plugins/cors/plugin.lua"), SLICE("return 3")));
