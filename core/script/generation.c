@@ -268,6 +268,11 @@ lua_State *generation_lua(const struct generation *generation)
     return generation->L;
 }
 
+bool generation_is_retired(const struct generation *generation)
+{
+    return generation->retired;
+}
+
 unsigned generation_tasks(const struct generation *generation)
 {
     return generation->tasks;

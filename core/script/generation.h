@@ -54,6 +54,8 @@ const struct bundle *generation_bundle(const struct generation *generation);
 lua_State *generation_lua(
     const struct generation *generation); /* main state: push functions here, then task_spawn */
 unsigned generation_tasks(const struct generation *generation);
+/* Told to end: its timers and subscriptions have stopped, its tasks may finish. */
+bool generation_is_retired(const struct generation *generation);
 
 /* Something a user of the generation keeps with it (its compiled routes); freed when the VM closes.
  */
