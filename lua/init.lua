@@ -7,8 +7,10 @@ local cargo_token = require "services.cargo_token"
 local check_session = require "contracts.auth.check_session"
 local failure = require "kit.failure"
 local input = require "kit.input"
+local jobs = require "services.jobs"
 local make_context = require "kit.context"
 local nodes = require "services.nodes"
+local panel = require "web.admin.panel"
 local problems = require "web.pages.problems"
 local rate_limit = require "services.rate_limit"
 local respond = require "kit.respond"
@@ -95,7 +97,7 @@ local function answer(route, output, context)
       more = more or {}
       more[name] = value
     end
-    return respond.html(context, markup, { headers = more })
+    return respond.html(context, markup, { headers = more, status = context.status })
   end
   return respond.json(context, output,
     { fields = route.contract.output, headers = headers, status = context.status, revalidate = route.revalidate })
@@ -145,6 +147,7 @@ local function dispatch(request, index)
     return answer_unmatched(request, context)
   end
   if route.access == "metrics" then return show_metrics(request, context) end
+  if route.panel then return panel.answer(request, route, context) end
   local ok, problem = admit(request, route, context)
   if not ok then return refuse(route, problem, context) end
   if route.contract then return run_contract(request, route, context) end
@@ -153,15 +156,24 @@ local function dispatch(request, index)
   return respond.html(context, markup, { headers = headers })
 end
 
+jobs.define(require "jobs")
+
+-- What commands may ask of a running server (lua/commands).
+local calls = {
+  ["jobs.list"] = jobs.list,
+  ["jobs.run"] = function(asked) return jobs.run_now(asked.name) end,
+}
+
 -- Once a worker, before the generation is accepted: nothing here may wait for the outside world.
 local function start()
   if host.script.info().role ~= "serve" then return end
   sessions.watch_redis()
   nodes.start()
+  jobs.start()
   host.task.spawn(function()
     local token, problem = cargo_token.get()
     if not token then host.log.warn("no CargoTech token yet", { failure = tostring(problem) }) end
   end)
 end
 
-return { routes = routes, dispatch = dispatch, start = start }
+return { routes = routes, dispatch = dispatch, start = start, calls = calls }

@@ -15,6 +15,7 @@ local dictionary = require "contracts.cargo.list_dictionary"
 local login = require "contracts.auth.login"
 local probes = require "contracts.ops.probes"
 local problems = require "web.pages.problems"
+local responses = require "web.pages.responses"
 local start = require "web.pages.start"
 
 return {
@@ -46,6 +47,14 @@ return {
     contract = dictionary.load_types, page = cargos.type_chips "load_types", revalidate = true },
   { "GET", "/api/v1/dictionaries/truck_types", access = "driver", limit = "default", read_only = true,
     contract = dictionary.truck_types, page = cargos.type_chips "truck_types", revalidate = true },
+
+  -- responses and the bot
+  { "POST", "/api/v1/responses", access = "driver", limit = "response",
+    contract = require "contracts.bot.handle_response", page = responses.answered, problem = responses.problem },
+  { "GET", "/api/v1/responses", access = "driver", limit = "default",
+    contract = require "contracts.bot.list_responses", page = responses.list, revalidate = true },
+  { "POST", "/webhooks/telegram", access = "public", contract = require "contracts.bot.receive_update",
+    raw_body = true, headers = { secret = "x-telegram-bot-api-secret-token" } },
 
   -- operations
   { "GET", "/livez", access = "public", contract = probes.alive, operations = true },

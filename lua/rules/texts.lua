@@ -41,6 +41,7 @@ local fields = {
   boolean = { "Нужно true или false.", "true or false is expected." },
   uuid = { "Нужен UUID.", "A UUID is expected." },
   url = { "Нужна ссылка http или https.", "An http or https link is expected." },
+  phone = { "Проверьте номер: +7 и ещё 10 цифр.", "Check the number." },
   date = { "Нужна дата ГГГГ-ММ-ДД.", "A date YYYY-MM-DD is expected." },
   ids = { "Нужны номера через запятую без пробелов.", "Ids separated by commas, no spaces." },
   range = { "Нужны два целых числа: от,до.", "Two whole numbers: min,max." },
@@ -164,6 +165,18 @@ local app = {
   number = { "№ {id}", "no. {id}" },
   open_source = { "Открыть на бирже", "Open at the exchange" },
   contact_locked = { "Телефон и отклик открываются с подпиской.", "Phone and response come with a subscription." },
+  respond = { "Откликнуться", "Respond" },
+  resp_name = { "Имя", "Name" },
+  resp_phone = { "Телефон", "Phone" },
+  resp_phone_note = { "необязательно; логист увидит ваш Telegram в любом случае",
+    "optional; the dispatcher sees your Telegram anyway" },
+  resp_from = { "Отклик от: {who}, {phone} · Изменить", "Response from: {who}, {phone} · Change" },
+  resp_title = { "Отклики", "Responses" },
+  resp_all = { "Все", "All" },
+  resp_waiting = { "Ждут ответа", "Waiting" },
+  resp_accepted = { "Приняты", "Accepted" },
+  resp_more = { "Показать ещё", "Show more" },
+  resp_empty = { "Вы ещё не откликались. Откройте груз и нажмите «Откликнуться».", "No responses yet." },
   choose_tariff = { "Выбрать тариф", "Choose a tariff" },
 
   open_in_telegram = { "Откройте в Telegram", "Open in Telegram" },
@@ -177,6 +190,44 @@ local app = {
   dev_note = { "Только для разработки на этой машине.", "For development on this machine only." },
   too_fast = { "Слишком часто. Снова через {seconds} с.", "Too fast, again in {seconds} s." },
   server_silent = { "Сервер не ответил. Нажмите ещё раз.", "The server did not answer. Press again." },
+}
+
+-- ---- what the bot says ----
+local bot = {
+  greeting = { "Откройте WebApp:", "Open the WebApp:" },
+  open_app = { "Открыть приложение", "Open the app" },
+
+  -- to dispatchers, in Russian
+  response = { "🚚 Отклик водителя{mark}\nГруз: {cargo_id}\nИмя: {name}\nТелефон: {phone}\nTelegram ID: {driver_id}",
+    "🚚 Driver's response{mark}\nCargo: {cargo_id}\nName: {name}\nPhone: {phone}\nTelegram ID: {driver_id}" },
+  repeated = { " (повторно)", " (again)" },
+  response_state = { "\n\nСтатус: {status}{by}", "\n\nStatus: {status}{by}" },
+  button_accept = { "Принять", "Accept" },
+  button_reject = { "Отклонить", "Refuse" },
+  button_complete = { "Завершить", "Complete" },
+  pressed = { "Отклик: {status}", "Response: {status}" },
+  pressed_already = { "Уже: {status}", "Already: {status}" },
+  pressed_illegal = { "Так нельзя: отклик сейчас «{status}».", "Not possible: the response is “{status}” now." },
+  pressed_unknown = { "Эта кнопка больше не действует.", "This button no longer works." },
+  pressed_elsewhere = { "Отвечать можно только в чате откликов.", "Only the chat of responses may answer." },
+
+  -- to drivers
+  driver_status = { "Статус по грузу {cargo_id}: {status}\n{more}", "Status of cargo {cargo_id}: {status}\n{more}" },
+  status_queued = { "Отправляется", "Sending" },
+  status_sent = { "Отправлен", "Sent" },
+  status_accepted = { "Принят", "Accepted" },
+  status_rejected = { "Отказ", "Refused" },
+  status_completed = { "Завершён", "Done" },
+  status_failed = { "Не доставлен", "Not delivered" },
+  status_line_queued = { "Передаём логисту. Можно закрыть приложение.", "Passing on; you may close the app." },
+  status_line_sent = { "Логист получил. Ответ придёт сюда и в чат с ботом.",
+    "The dispatcher has it. The answer comes here and to the bot chat." },
+  status_line_accepted = { "Позвоните логисту и договоритесь о погрузке.",
+    "Call the dispatcher and agree on the loading." },
+  status_line_rejected = { "Логист отказал. Смотрите другие грузы.", "The dispatcher refused. Look at other cargo." },
+  status_line_completed = { "Рейс завершён.", "The trip is done." },
+  status_line_failed = { "Не смогли передать отклик. Позвоните логисту.",
+    "Could not pass it on. Call the dispatcher." },
 }
 
 -- Interface languages of Telegram whose readers get Russian; everyone else gets English.
@@ -223,7 +274,7 @@ local function choose(list, key, language, values)
 end
 
 return {
-  problems = problems, fields = fields, app = app,
+  problems = problems, fields = fields, app = app, bot_texts = bot,
   language_of = language_of,
   plural = plural,
   problem = function(code, language, values)
@@ -234,6 +285,9 @@ return {
   end,
   say = function(key, language, values)
     return choose(app, key, language, values) or error("there is no text '" .. tostring(key) .. "'", 2)
+  end,
+  bot = function(key, language, values)
+    return choose(bot, key, language, values) or error("the bot has no text '" .. tostring(key) .. "'", 2)
   end,
 
   examples = {

@@ -82,7 +82,8 @@ function kinds.response.sent(tx, entry, message)
   if not row then return end
   local where = { chat_id = message.chat and message.chat.id, message_id = message.message_id }
   if row.status ~= "queued" and row.status ~= "failed" then
-    return responses.note_message(tx, row.id, where.chat_id, where.message_id) and nil
+    responses.note_message(tx, row.id, where.chat_id, where.message_id)
+    return
   end
   local moved = responses.move(tx, row, { status = "sent", chat_id = where.chat_id, message_id = where.message_id })
   return moved and announcing(moved)

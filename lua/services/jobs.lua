@@ -1,8 +1,9 @@
 --- Runs the jobs of lua/jobs.lua: each by one process of the cluster at a time, when it is due, when it is woken, or
 --- when a person asks. The schedule is in Postgres, so work of a dead process is due again as soon as its lease ends.
 ---
---- A job is {name, about, every_s, run, limit_s?}. `run` returns a result for people (a table, or true) and optionally the
---- seconds until it wants to run again; or nil and a failure. Timers and wakes belong to the generation that made them:
+--- A job is {name, about, every_s, run, limit_s?}. `run(turn)` returns a result for people (a table, or true) and
+--- optionally the seconds until it wants to run again; or nil and a failure. `turn.woken()` is true once after each wake
+--- during the run. Timers and wakes belong to the generation that made them:
 --- after a reload the new generation goes on, and a run of the old one comes to its end.
 local host = host
 local failure = require "kit.failure"
@@ -47,13 +48,24 @@ local function note_failure(job, problem)
   host.log.error("job failed", { job = job.name, failure = tostring(problem) })
 end
 
+-- What a run may ask of its runner.
+local function turn_of(job)
+  return {
+    woken = function()
+      local was_woken = woken[job.name]
+      woken[job.name] = nil
+      return was_woken
+    end,
+  }
+end
+
 -- Under the lease, in a task of its own, so that a raise in the job is a failure of the run.
 local function do_run(job)
   local started, problem = record_start(job)
   if not started then return nil, problem end
   local began_ms = host.time.monotonic_ms()
   local body = host.task.spawn_with({ label = "job " .. job.name, detached = false,
-    deadline_ms = (job.limit_s or DEFAULT_LIMIT_S) * 1000 }, job.run)
+    deadline_ms = (job.limit_s or DEFAULT_LIMIT_S) * 1000 }, job.run, turn_of(job))
   local result, second = body:join()
   problem = result == nil and failure.of(second or "job_gave_nothing") or nil
   if problem then note_failure(job, problem) end
@@ -146,10 +158,9 @@ function jobs.start()
   host.pg.listen(CHANNEL, on_wake)
 end
 
---- Have a job run as soon as `db` (a transaction, or host.pg) commits.
-function jobs.wake(db, name)
-  local query = db == host.pg and db.query or function(...) return db:query(...) end
-  return query("SELECT pg_notify($1, $2)", CHANNEL, name)
+--- Have a job run as soon as the transaction commits.
+function jobs.wake(tx, name)
+  return tx:query("SELECT pg_notify($1, $2)", CHANNEL, name)
 end
 
 -- ---- for people ----

@@ -16,10 +16,11 @@ local telegram_api = require "services.telegram_api"
 
 local sender = {}
 
-local PAUSES_S = { 5, 60, 600, 3600 } -- after the first, second, … attempt; then it is dead
+local PAUSES_S = { 2, 20, 300, 3600 } -- after the first, second, … attempt; then it is dead
 local MOST_AT_ONCE = 10
 local LINGER_S = 2          -- nearer work is waited for, without giving up the lease
 local LOOK_AGAIN_MS = 500
+local LONGEST_RUN_MS = 600000
 local STEP_MS = 20
 local MISCONFIGURED_PAUSE_S = 60
 local STORE_ATTEMPTS = 50
@@ -132,7 +133,10 @@ end
 -- ---- the run ----
 
 local function new_run()
-  local run = { busy = {}, in_flight = 0, delivered = 0, changed = true, pace = pace.new(chats.is_group) }
+  local run = {
+    busy = {}, in_flight = 0, delivered = 0, changed = true, pace = pace.new(chats.is_group),
+    ends_ms = host.time.monotonic_ms() + LONGEST_RUN_MS,
+  }
   local rows, problem = outbox.tried_lately(pace.memory_s)
   if not rows then return nil, problem end
   local now_s = host.time.monotonic_ms() / 1000
@@ -140,25 +144,27 @@ local function new_run()
   return run
 end
 
-local function deliver(run, head)
+local function try_delivery(head)
   local entry = outbox.claim(head.id)
-  if entry then
-    run.pace:note(entry.chat_key, host.time.monotonic_ms() / 1000)
-    local ok, problem = pcall(deliver_claimed, entry)
-    if not ok then
-      host.log.error("delivery failed", { id = entry.id, kind = entry.kind, error = tostring(problem) })
-      try_again(entry, {}, failure("script_error", { text = tostring(problem), uncertain = true }))
-    end
-    run.delivered = run.delivered + 1
-  end
+  if not entry then return end -- gone meanwhile, or the database is
+  local ok, problem = pcall(deliver_claimed, entry)
+  if ok then return end
+  host.log.error("delivery failed", { id = entry.id, kind = entry.kind, error = tostring(problem) })
+  try_again(entry, {}, failure("script_error", { text = tostring(problem), uncertain = true }))
+end
+
+-- An outcome that could not be stored leaves its entry in `sending`, for the next run.
+local function deliver(run, head)
+  run.broken = not pcall(try_delivery, head) or run.broken
   run.busy[head.chat_key] = nil
-  run.in_flight, run.changed = run.in_flight - 1, true
+  run.in_flight, run.delivered, run.changed = run.in_flight - 1, run.delivered + 1, true
 end
 
 local function start_delivery(run, head)
   run.busy[head.chat_key] = true
   run.in_flight = run.in_flight + 1
-  host.task.spawn_with({ label = "outbox " .. head.id, detached = false }, deliver, run, head)
+  run.pace:note(head.chat_key, host.time.monotonic_ms() / 1000)
+  host.task.spawn_with({ label = ("outbox %.0f"):format(head.id), detached = false }, deliver, run, head)
 end
 
 -- Start what may go now. Gives the seconds until the next of the others may.
@@ -202,6 +208,10 @@ local function finish(run)
   report_depth()
 end
 
+local function is_over(run)
+  return run.broken or host.script.info().retired or host.time.monotonic_ms() > run.ends_ms
+end
+
 --- The job outbox.send: all that is due, and then how soon there is more. After a reload or at a drain it lets what is
 --- under way come to its end.
 function sender.run(turn)
@@ -211,14 +221,14 @@ function sender.run(turn)
   run, problem = new_run()
   if not run then return nil, problem end
   local nearest_s = 0
-  while not host.script.info().retired do
+  while not is_over(run) do
     nearest_s, problem = start_due(run)
     if not nearest_s or run.in_flight == 0 and nearest_s > LINGER_S then break end
     wait(run, turn, nearest_s)
   end
   finish(run)
   if not nearest_s then return nil, problem end
-  return { delivered = run.delivered, recovered = recovered.affected }, host.script.info().retired and 0 or nearest_s
+  return { delivered = run.delivered, recovered = recovered.affected }, is_over(run) and 0 or nearest_s
 end
 
 return sender

@@ -126,6 +126,11 @@ function responses.tell_driver(tx, notice)
   })
 end
 
+--- Contract 4.2 by itself: a notice in a transaction of its own.
+function responses.notify(notice)
+  return host.pg.transaction(function(tx) return responses.tell_driver(tx, notice) end)
+end
+
 local UPDATE = [[
   UPDATE responses SET status = $2, updated_at = now(), failure = $3,
     chat_id = coalesce($4, chat_id), message_id = coalesce($5, message_id),

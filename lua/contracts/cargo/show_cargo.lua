@@ -2,6 +2,9 @@
 local card_fields = require "contracts.cargo.card_fields"
 local contract = require "kit.contract"
 local fetch_cargos = require "contracts.cargo.fetch_cargos"
+local host = host
+local response_fields = require "contracts.bot.response_fields"
+local responses = require "services.responses"
 local rules = require "kit.rules"
 local subscriptions = require "services.subscriptions"
 
@@ -9,6 +12,18 @@ local function lock_contact(detail)
   detail.contact = {}
   detail.locked = { "contact" }
   if detail.comment then detail.comment = rules.call("access", "mask_phones", detail.comment) end
+end
+
+-- The driver's own response. Without the database the rest of the detail is shown all the same.
+local function add_response(detail, context)
+  local row, problem = responses.find(context.driver_id, detail.id)
+  if problem then host.log.warn("detail without the response", { failure = tostring(problem) }) end
+  if row then
+    detail.response = { id = row.id, status = row.status }
+    context.response = response_fields.shown(row)
+  elseif context.can_respond and context.wants == "html" then
+    context.contact = responses.contact_of(context.driver_id)
+  end
 end
 
 return contract {
@@ -31,6 +46,8 @@ return contract {
     detail.locked = {}
     local features = subscriptions.of(context.driver_id).features
     if not features.view_contacts then lock_contact(detail) end
+    context.can_respond = features.respond
+    add_response(detail, context)
     return detail
   end,
 }

@@ -2,6 +2,7 @@
 local filters_page = require "web.pages.filters"
 local host = host
 local page = require "web.pages.page"
+local responses = require "web.pages.responses"
 local rules = require "kit.rules"
 
 local cargos = {}
@@ -77,7 +78,7 @@ end
 
 function cargos.detail(output, context)
   decorate(output, context)
-  return page.render("cargo/detail", { cargo = output }, context)
+  return page.render("cargo/detail", { cargo = output, response_block = responses.block(output, context) }, context)
 end
 
 --- Out-of-band prices, and cards of cargos that are gone.

@@ -1,0 +1,74 @@
+--- Responses as HTML: the block `#resp` of a cargo's sheet, and the driver's list of them.
+local host = host
+local page = require "web.pages.page"
+local rules = require "kit.rules"
+
+local responses = {}
+
+local TONES = {
+  queued = "warn", sent = "info", accepted = "ok", rejected = "fail", completed = "ok", failed = "fail",
+}
+
+local function moment(text, context)
+  local seconds = text and host.time.parse_iso8601(text)
+  if not seconds then return "" end
+  local parts = host.time.parts(seconds, host.config.timezone)
+  local format = context.language == "en" and "%02d/%02d %02d:%02d" or "%02d.%02d %02d:%02d"
+  return format:format(parts.day, parts.month, parts.hour, parts.min)
+end
+
+local function decorate(response, context)
+  local say, language = rules.texts.bot, context.language
+  local age_s = host.time.now() - (host.time.parse_iso8601(response.created_at) or 0)
+  response.tone = TONES[response.status]
+  response.badge = say("status_" .. response.status, language)
+  response.line = say("status_line_" .. response.status, language)
+  response.poll_s = rules.responses.poll_s(response.status, age_s)
+  response.when = moment(response.sent_at or response.created_at, context)
+  return response
+end
+
+local function contact_of(context)
+  local contact = context.contact or {}
+  return {
+    name = contact.name, phone = contact.phone and rules.phone.shown(contact.phone),
+    is_known = contact.phone ~= nil and contact.phone ~= "",
+  }
+end
+
+--- The block of a cargo: what became of the response, or the form for one; empty when responding is locked.
+--- @param cargo {id: string, locked: string[]?}
+--- @param context table  `response` and `contact` as the contract found them
+function responses.block(cargo, context)
+  return page.render("response/block", {
+    cargo_id = cargo.id, response = context.response and decorate(context.response, context),
+    can_respond = context.can_respond, contact = contact_of(context),
+  }, context)
+end
+
+--- The answer to a sent form.
+function responses.answered(_, context)
+  return responses.block({ id = context.response.cargo_id }, context)
+end
+
+--- What is wrong stands above the form's button; the fields keep their text.
+function responses.problem(_, document, context)
+  local text = document.detail
+  for _, field in ipairs(document.errors or {}) do
+    if field.field == "phone" or field.field == "name" then text = field.message end
+  end
+  return page.render("response/problem", { text = text, needs_access = document.status == 402 }, context),
+    { ["HX-Retarget"] = "#resp-problem", ["HX-Reswap"] = "innerHTML" }
+end
+
+local FILTERS = { { "all", "resp_all" }, { "waiting", "resp_waiting" }, { "accepted", "resp_accepted" } }
+
+--- The first page is the screen; a further one takes the place of the button that asked for it.
+function responses.list(output, context)
+  for _, response in ipairs(output.data) do decorate(response, context) end
+  return page.render(context.is_next_page and "response/items" or "response/list", {
+    responses = output.data, next_cursor = output.next_cursor, filter = context.filter, filters = FILTERS,
+  }, context)
+end
+
+return responses
