@@ -318,7 +318,7 @@ static int set_up(void **state)
                                     .max_waiting = 100,
                                     .connect_timeout_ms = 3000,
                                     .application_name = "fura-test"};
-    host = (struct host){.loop = loop, .role = "test"};
+    host = (struct host){.loop = loop, .role = "test", .query_timeout_ms = 5000};
     assert_int_equal(pgsql_open(loop, &options, &host.pgsql, &why), R_OK);
     build_generation();
     run_until(is_up, host.pgsql);
