@@ -24,13 +24,13 @@ struct http_header {
 };
 
 struct http_limits {
-    size_t max_url_bytes;     /* 8 KiB → 414 */
-    size_t max_header_bytes;  /* 32 KiB → 431 */
-    unsigned max_headers;     /* 100 → 431 */
-    size_t max_body_bytes;    /* 1 MiB → 413; a route may set its own in on_head */
-    unsigned head_timeout_ms; /* 10 s */
-    unsigned body_timeout_ms; /* 30 s */
-    unsigned idle_timeout_ms; /* keep-alive */
+    size_t max_url_bytes;      /* 8 KiB → 414 */
+    size_t max_header_bytes;   /* 32 KiB → 431 */
+    unsigned max_headers;      /* 100 → 431 */
+    size_t max_body_bytes;     /* 1 MiB → 413; a route may set its own in on_head */
+    unsigned head_timeout_ms;  /* 10 s */
+    unsigned body_timeout_ms;  /* 30 s */
+    unsigned idle_timeout_ms;  /* keep-alive */
     unsigned write_timeout_ms; /* no progress of a slow reader */
     unsigned max_connections;
 };
@@ -59,12 +59,14 @@ struct slice http_target(const struct http_request *req); /* as sent: path?query
 struct slice http_path(const struct http_request *req);   /* still percent-encoded */
 struct slice http_query(const struct http_request *req);  /* without '?'; empty when none */
 struct slice http_body(const struct http_request *req);
-struct slice http_find_header(const struct http_request *req, struct slice name); /* data NULL when absent */
+struct slice http_find_header(const struct http_request *req,
+                              struct slice name); /* data NULL when absent */
 unsigned http_header_count(const struct http_request *req);
 struct http_header http_header_at(const struct http_request *req, unsigned index);
-struct slice http_id(const struct http_request *req);      /* X-Request-Id taken or made */
-struct slice http_address(const struct http_request *req); /* client address after trusted proxies */
-struct slice http_scheme(const struct http_request *req);  /* "http" or "https", proxies respected */
+struct slice http_id(const struct http_request *req); /* X-Request-Id taken or made */
+struct slice
+http_address(const struct http_request *req);             /* client address after trusted proxies */
+struct slice http_scheme(const struct http_request *req); /* "http" or "https", proxies respected */
 struct slice http_host(const struct http_request *req);
 bool http_is_head(const struct http_request *req);
 /* The peer itself is loopback (or a unix socket) and sent no forwarding header: a person at this machine. */
@@ -81,11 +83,12 @@ void *http_owner_data(const struct http_request *req);
 /* ---- answering ---- */
 struct http_answer {
     int status;
-    const struct http_header *headers; /* without Content-Length, Date, Connection, X-Request-Id: the server adds those */
+    const struct http_header *
+        headers; /* without Content-Length, Date, Connection, X-Request-Id: the server adds those */
     unsigned header_count;
-    struct slice body;    /* copied before http_reply returns */
-    bool may_compress;    /* gzip when the client accepts, the type is text-like and it pays */
-    bool close;           /* close the connection afterwards */
+    struct slice body; /* copied before http_reply returns */
+    bool may_compress; /* gzip when the client accepts, the type is text-like and it pays */
+    bool close;        /* close the connection afterwards */
 };
 
 /* Answer whole. HEAD, 204, 304 and If-None-Match (when the headers hold an ETag and the status is 200)

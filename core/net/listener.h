@@ -9,7 +9,7 @@
 struct listen_address {
     char text[160]; /* as written, for logs */
     bool tls;
-    bool loopback; /* 127.0.0.0/8, ::1 or a unix socket */
+    bool loopback;       /* 127.0.0.0/8, ::1 or a unix socket */
     char unix_path[108]; /* empty for TCP */
     char host[64];
     int port;

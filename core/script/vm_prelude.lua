@@ -123,7 +123,7 @@ local function check_layer(floor, name)
   end
 end
 
-local function load_fresh(floor, name)
+local function load_fresh(name)
   if loading[name] then
     error(("%s and this module require each other: move what both need into a third"):format(name), 4)
   end
@@ -143,7 +143,7 @@ require_from = function(floor, name)
   check_layer(floor, name)
   local value = loaded[name]
   if value ~= nil then return value end
-  return load_fresh(floor, name)
+  return load_fresh(name)
 end
 
 -- Tools (fura test, run, console) keep the standard globals and `require`; names the bundle has come from it.
