@@ -1,16 +1,11 @@
-/* crew.c: see crew.h. */
-#include "crew.h"
+/* crew.c: see crew.h. What it tells about itself is in crew_report.c. */
+#include "crew_inside.h"
 #include "channel.h"
 #include "crash.h"
-#include "json.h"
-#include "worker.h"
 #include "base/bundle.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/metrics.h"
-#include "base/state.h"
-#include "net/loop.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -26,23 +21,7 @@ enum {
     BACKOFF_MAX_MS = 5000,
     STEADY_MS = 10000, /* a worker that lived this long did not die of its start */
     STOP_GRACE_MS = 1000,
-    ASK_LIMIT_MS = 30000,
-};
-
-struct worker {
-    struct crew *crew;
-    unsigned number;
-    pid_t pid; /* 0: none */
-    struct channel *channel;
-    struct crash_note *crash;
-    uint64_t live;      /* the generation it serves, 0 while it starts */
-    uint64_t preparing; /* told to build, no verdict yet */
-    uint64_t prepared;  /* built and not committed yet */
-    int64_t started_ms, heard_ms, kill_at_ms;
-    struct worker_figures figures;
-    struct buf last_words; /* why we ended it, when we did */
-    unsigned restarts, quick_deaths;
-    struct loop_timer *restart;
+    ASK_LIMIT_MS = 310000, /* longer than any call may take (answers.c) */
 };
 
 struct question {
@@ -52,20 +31,6 @@ struct question {
     crew_answered *answered;
     void *owner;
     struct question *next;
-};
-
-struct crew {
-    struct crew_options options;
-    struct worker *workers;
-    struct question *questions;
-    uint64_t last_question;
-    uint64_t committed; /* 0 before the first commit */
-    const struct bundle *bundle;
-    uint64_t candidate; /* being voted on; 0 when none */
-    struct loop_timer *tick;
-    int64_t ticked_ms;
-    bool ending;
-    struct loop_later empty;
 };
 
 static struct worker *worker_at(const struct crew *crew, unsigned number)
@@ -93,14 +58,6 @@ static void kill_worker(struct worker *worker, const char *why)
     buf_clear(&worker->last_words);
     buf_append_slice(&worker->last_words, slice_cstr(why));
     kill(worker->pid, SIGKILL);
-}
-
-static void publish_live(struct crew *crew)
-{
-    atomic_store(&crew->options.state->workers_live, crew_live(crew));
-    metric_set(
-        metrics_find(crew->options.metrics, METRIC_GAUGE, SLICE("fura_workers_live"), SLICE("")),
-        crew_live(crew));
 }
 
 /* ---- questions ---- */
@@ -173,7 +130,7 @@ static void go_live(struct worker *worker, uint64_t number)
 {
     send_to(worker, CHANNEL_COMMIT, number);
     worker->live = number;
-    publish_live(worker->crew);
+    crew_publish_live(worker->crew);
 }
 
 static void take_verdict(struct worker *worker, const struct channel_frame *frame)
@@ -198,32 +155,6 @@ static void take_verdict(struct worker *worker, const struct channel_frame *fram
     }
 }
 
-static void take_figures(struct worker *worker, struct slice body)
-{
-    const struct worker_figures *figures = &worker->figures;
-    char label[32];
-
-    if (body.len != sizeof *figures)
-        return;
-    memcpy(&worker->figures, body.data, body.len);
-    const struct {
-        const char *name;
-        double value;
-    } gauges[] = {
-        {"fura_worker_memory_bytes", (double)figures->memory_bytes},
-        {"fura_worker_script_bytes", (double)figures->script_bytes},
-        {"fura_worker_connections", figures->connections},
-        {"fura_worker_tasks", figures->tasks},
-        {"fura_worker_generations", figures->generations},
-        {"fura_worker_cpu_seconds", figures->cpu_seconds},
-    };
-    snprintf(label, sizeof label, "worker=\"%u\"", worker->number);
-    for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++)
-        metric_set(metrics_find(worker->crew->options.metrics, METRIC_GAUGE,
-                                slice_cstr(gauges[i].name), slice_cstr(label)),
-                   gauges[i].value);
-}
-
 static void on_frame(void *owner, const struct channel_frame *frame, int fd)
 {
     struct worker *worker = owner;
@@ -234,7 +165,7 @@ static void on_frame(void *owner, const struct channel_frame *frame, int fd)
     worker->heard_ms = clock_monotonic_ms();
     switch (frame->kind) {
     case CHANNEL_HEARTBEAT:
-        take_figures(worker, frame->body);
+        crew_take_figures(worker, frame->body);
         break;
     case CHANNEL_PREPARED:
         take_verdict(worker, frame);
@@ -370,29 +301,6 @@ static void on_tick(void *owner)
 
 /* ---- dying ---- */
 
-static void describe_death(const struct worker *worker, int status, struct buf *out)
-{
-    if (WIFSIGNALED(status))
-        buf_printf(out, "killed by signal %d (SIG%s)", WTERMSIG(status),
-                   sigabbrev_np(WTERMSIG(status)));
-    else
-        buf_printf(out, "exited with status %d", WEXITSTATUS(status));
-    if (worker->last_words.len > 0)
-        buf_printf(out, ": %.*s", (int)worker->last_words.len, worker->last_words.data);
-}
-
-static void report_death(struct worker *worker, pid_t pid, struct slice reason)
-{
-    struct buf words = {0};
-    crash_describe(worker->crash, &words);
-    log_error("worker died", LOG_INT("worker", worker->number), LOG_INT("pid", pid),
-              LOG_SLICE("reason", reason), LOG_SLICE("last_words", buf_slice(&words)));
-    buf_free(&words);
-    metric_add(metrics_find(worker->crew->options.metrics, METRIC_COUNTER,
-                            SLICE("fura_worker_restarts_total"), SLICE("")),
-               1);
-}
-
 static void on_all_gone(void *owner)
 {
     struct crew *crew = owner;
@@ -420,17 +328,17 @@ static void bury(struct worker *worker, int status)
     pid_t pid = worker->pid;
     struct buf reason = {0};
 
-    describe_death(worker, status, &reason);
+    crew_describe_death(worker, status, &reason);
     channel_close(worker->channel);
     worker->channel = NULL;
     worker->pid = 0;
     worker->live = worker->preparing = worker->prepared = 0;
-    publish_live(crew);
+    crew_publish_live(crew);
     fail_questions(crew, worker, 0);
     if (crew->ending) {
         check_empty(crew);
     } else {
-        report_death(worker, pid, buf_slice(&reason));
+        crew_report_death(worker, pid, buf_slice(&reason));
         bool steady = clock_monotonic_ms() - worker->started_ms >= STEADY_MS;
         worker->quick_deaths = steady ? 0 : worker->quick_deaths + 1;
         worker->restarts++;
@@ -584,38 +492,4 @@ unsigned crew_any_live(const struct crew *crew)
         if (crew->workers[i].live && crew->workers[i].channel)
             return i + 1;
     return 0;
-}
-
-static const char *state_name(const struct worker *worker)
-{
-    if (!worker->pid)
-        return "waiting to restart";
-    if (worker->crew->ending)
-        return "draining";
-    return worker->live ? "live" : "starting";
-}
-
-void crew_describe(const struct crew *crew, struct buf *out)
-{
-    int64_t now_ms = clock_monotonic_ms();
-
-    buf_append_char(out, '[');
-    for (unsigned i = 0; i < crew->options.workers; i++) {
-        const struct worker *worker = &crew->workers[i];
-        json_put_comma(out);
-        buf_append_char(out, '{');
-        json_put_integer(out, "worker", worker->number);
-        json_put_member(out, "state", slice_cstr(state_name(worker)));
-        json_put_integer(out, "pid", worker->pid);
-        json_put_integer(out, "generation", (int64_t)worker->live);
-        json_put_integer(out, "uptime_s", worker->pid ? (now_ms - worker->started_ms) / 1000 : 0);
-        json_put_integer(out, "memory_bytes", (int64_t)worker->figures.memory_bytes);
-        json_put_integer(out, "script_bytes", (int64_t)worker->figures.script_bytes);
-        json_put_integer(out, "connections", worker->figures.connections);
-        json_put_integer(out, "tasks", worker->figures.tasks);
-        json_put_integer(out, "generations", worker->figures.generations);
-        json_put_integer(out, "restarts", worker->restarts);
-        buf_append_char(out, '}');
-    }
-    buf_append_char(out, ']');
 }

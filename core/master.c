@@ -6,6 +6,7 @@
 #include "logs.h"
 #include "notify.h"
 #include "orders.h"
+#include "preflight.h"
 #include "reload.h"
 #include "sockets.h"
 #include "upgrade.h"
@@ -27,7 +28,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -396,48 +396,6 @@ static void on_watchdog(void *owner)
 
 /* ---- putting it together ---- */
 
-static void describe_metrics(struct metrics *metrics)
-{
-    static const char *const helps[][2] = {
-        {"fura_generation", "number of the committed generation"},
-        {"fura_reloads_total", "reloads by result: applied or rejected"},
-        {"fura_workers_live", "workers that serve"},
-        {"fura_worker_restarts_total", "workers that died and were replaced"},
-        {"fura_worker_memory_bytes", "resident memory of a worker"},
-        {"fura_worker_script_bytes", "Lua memory of the live generation"},
-        {"fura_worker_connections", "open client connections"},
-        {"fura_worker_tasks", "running requests, jobs and timers"},
-        {"fura_worker_generations", "generations that live: one, and those still finishing"},
-        {"fura_worker_cpu_seconds", "CPU time since the worker's start"},
-    };
-    for (size_t i = 0; i < sizeof helps / sizeof *helps; i++)
-        metrics_describe(metrics, slice_cstr(helps[i][0]), helps[i][1]);
-}
-
-/* Each connection is a descriptor; the soft limit is for programs that use select(). */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static void log_advice(const struct conf *conf)
-{
-    struct slice rest = conf_warnings(conf);
-
-    while (rest.len > 0) {
-        const char *newline = memchr(rest.data, '\n', rest.len);
-        size_t len = newline ? (size_t)(newline - rest.data) : rest.len;
-        log_warn("unwise setting", LOG_SLICE("what", slice_of(rest.data, len)));
-        rest = slice_from(rest, len + 1);
-    }
-    if (geteuid() == 0 && conf_is_production(conf))
-        log_warn("running as root: give the server a user of its own");
-}
-
 static void make_parts(struct master *master)
 {
     const struct conf *conf = master->options.conf;
@@ -445,7 +403,7 @@ static void make_parts(struct master *master)
 
     master->shm = shm_create((size_t)conf_integer(conf, "shared_memory_mb") << 20);
     master->metrics = metrics_create(METRIC_SERIES_MAX);
-    describe_metrics(master->metrics);
+    preflight_describe_metrics(master->metrics);
     master->state = state_create();
     atomic_store(&master->state->started_at_ms, clock_wall_ms());
     atomic_store(&master->state->workers, workers);
@@ -525,8 +483,8 @@ int master_run(const struct master_options *options)
 
     prctl(PR_SET_NAME, "fura: master");
     logs_open(options->conf, "master");
-    log_advice(options->conf);
-    raise_descriptor_limit();
+    preflight_advise(options->conf);
+    preflight_raise_limits();
     find_program(&master);
     if (sockets_open(options->conf, &master.sockets, &why) != R_OK ||
         !is_certificate_usable(&master, &why)) {

@@ -50,7 +50,11 @@ static int l_read_line(lua_State *L)
     fputs(prompt, stdout);
     fflush(stdout);
     reading->wait = wait;
-    offload_run(offload, read_on_thread, on_line_read, reading);
+    if (offload_run(offload, read_on_thread, on_line_read, reading) != R_OK) {
+        free(reading);
+        wait_abandon(wait);
+        return 0;
+    }
     return wait_yield(L, wait);
 }
 

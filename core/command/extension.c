@@ -109,41 +109,49 @@ int extension_help(const struct invocation *invocation)
 
 /* ---- running one ---- */
 
+/* What the server's answer means to a script: a value, or nil and a failure. */
+static int push_answer(lua_State *L, struct slice reply)
+{
+    bool ok = json_find_bool(reply, "ok", false);
+    struct failure why = {.rc = R_REJECTED};
+    struct buf error = {0};
+    struct slice value;
+
+    if (json_find(reply, ok ? "value" : "failure", &value)) {
+        if (!ok)
+            lua_pushnil(L);
+        if (bind_json_decode(L, value, &why))
+            return ok ? 1 : 2;
+    }
+    json_find_text(reply, "error", &error);
+    fail(&why, R_REJECTED, "%s", buf_cstr(&error));
+    buf_free(&error);
+    return bind_failure_of(L, &why, "server");
+}
+
 /* call(name, value): blocks, which is fine in a command: nothing else runs in this process. */
 static int l_call(lua_State *L)
 {
     const struct conf *conf = lua_touserdata(L, lua_upvalueindex(1));
+    const char *name = luaL_checkstring(L, 1);
+    struct buf *input = bind_scratch(); /* encoding may raise: nothing of ours is held then */
     struct buf path = {0}, request = {0}, reply = {0};
-    struct failure why = {.rc = R_INVALID};
-    struct slice value = SLICE("null");
+    struct failure why = {.rc = R_UNAVAILABLE};
 
     lua_settop(L, 2);
+    bind_json_encode(L, 2, input);
     buf_append_slice(&request, SLICE("{\"command\":\"call\""));
-    json_put_member(&request, "name", slice_cstr(luaL_checkstring(L, 1)));
+    json_put_member(&request, "name", slice_cstr(name));
     json_put_name(&request, "input");
-    bind_json_encode(L, 2, &request);
+    buf_append_slice(&request, buf_slice(input));
     buf_append_char(&request, '}');
     bool answered = client_path(conf, &path) &&
                     client_exchange(buf_cstr(&path), buf_slice(&request), &reply, &why);
-    if (answered && !json_find_bool(buf_slice(&reply), "ok", false)) {
-        struct buf error = {0};
-        answered = json_find(buf_slice(&reply), "failure", &value);
-        json_find_text(buf_slice(&reply), "error", &error);
-        fail(&why, R_REJECTED, "%s", buf_cstr(&error));
-        buf_free(&error);
-        if (answered)
-            lua_pushnil(L);
-    } else if (answered) {
-        json_find(buf_slice(&reply), "value", &value);
-    }
-    answered = answered && bind_json_decode(L, value, &why);
+    int results = answered ? push_answer(L, buf_slice(&reply)) : bind_failure_of(L, &why, "server");
     buf_free(&path);
     buf_free(&request);
     buf_free(&reply);
-    if (answered)
-        return lua_gettop(L) - 2;
-    lua_settop(L, 2);
-    return bind_failure_of(L, &why, "server");
+    return results;
 }
 
 static void push_arguments(struct session *session, const struct invocation *invocation)

@@ -1,0 +1,50 @@
+/* preflight.c: see preflight.h. */
+#include "preflight.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+void preflight_describe_metrics(struct metrics *metrics)
+{
+    static const char *const helps[][2] = {
+        {"fura_generation", "number of the committed generation"},
+        {"fura_reloads_total", "reloads by result: applied or rejected"},
+        {"fura_workers_live", "workers that serve"},
+        {"fura_worker_restarts_total", "workers that died and were replaced"},
+        {"fura_worker_memory_bytes", "resident memory of a worker"},
+        {"fura_worker_script_bytes", "Lua memory of the live generation"},
+        {"fura_worker_connections", "open client connections"},
+        {"fura_worker_tasks", "running requests, jobs and timers"},
+        {"fura_worker_generations", "generations that live: one, and those still finishing"},
+        {"fura_worker_cpu_seconds", "CPU time since the worker's start"},
+    };
+    for (size_t i = 0; i < sizeof helps / sizeof *helps; i++)
+        metrics_describe(metrics, slice_cstr(helps[i][0]), helps[i][1]);
+}
+
+/* The soft limit is low for the sake of programs that use select(). */
+void preflight_raise_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void preflight_advise(const struct conf *conf)
+{
+    struct slice rest = conf_warnings(conf);
+
+    while (rest.len > 0) {
+        const char *newline = memchr(rest.data, '\n', rest.len);
+        size_t len = newline ? (size_t)(newline - rest.data) : rest.len;
+        log_warn("unwise setting", LOG_SLICE("what", slice_of(rest.data, len)));
+        rest = slice_from(rest, len + 1);
+    }
+    if (geteuid() == 0 && conf_is_production(conf))
+        log_warn("running as root: give the server a user of its own");
+}
