@@ -57,11 +57,11 @@ unsigned crew_size(const struct crew *crew);
 unsigned crew_live(const struct crew *crew);
 /* The number of some worker that serves, 0 when none does. */
 unsigned crew_any_live(const struct crew *crew);
-/* Ask one worker. `answered` runs exactly once, never before this returned; R_UNAVAILABLE is
+/* Ask the worker with this number. `answered` runs exactly once, never before this returned; R_UNAVAILABLE is
  * refused. */
 typedef void crew_answered(void *owner, unsigned worker, enum result rc, struct slice reply);
-enum result crew_ask(struct crew *crew, unsigned worker, struct slice request,
+enum result crew_ask(struct crew *crew, unsigned number, struct slice request,
                      crew_answered *answered, void *owner);
-void crew_answer(struct crew *crew, unsigned worker, uint64_t number, struct slice lines);
+void crew_answer(struct crew *crew, unsigned number, uint64_t question, struct slice lines);
 /* Append a JSON list with an object for each worker. */
 void crew_describe(const struct crew *crew, struct buf *out);

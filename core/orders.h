@@ -24,8 +24,8 @@ struct orders_options {
 struct orders *orders_new(const struct orders_options *options);
 void orders_free(struct orders *orders); /* what is not answered yet ends without an answer */
 
-/* Carry out one request; the answer may come later. Fits control_open(). */
-void orders_take(void *orders, struct slice request, const struct control_reply *reply);
+/* Carry out one request; the answer may come later. Fits control_open(): `owner` is the orders. */
+void orders_take(void *owner, struct slice request, const struct control_reply *reply);
 /* The same for a script of a worker; answered through the crew. */
 void orders_take_from_worker(struct orders *orders, unsigned worker, uint64_t number,
                              struct slice request);
