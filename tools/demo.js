@@ -50,6 +50,7 @@ function secrets() {
     SESSION_SECRET: crypto.randomBytes(32).toString('hex'),
     SETTINGS_ENCRYPTION_KEY: crypto.randomBytes(32).toString('base64'),
     TELEGRAM_WEBHOOK_SECRET: crypto.randomBytes(24).toString('base64url'),
+    ADMIN_PASSWORD: crypto.randomBytes(9).toString('base64url'),
   };
   fs.writeFileSync(file, JSON.stringify(made, null, 2), { mode: 0o600 });
   return made;
@@ -93,6 +94,7 @@ class Demo {
     this.fura = new Fura({ env: this.environment() });
     writeEnvFile(this.fura.env);
     await this.fura.migrate();
+    await this.seed();
     const file = log ? undefined : fs.createWriteStream(path.join(HERE, 'fura.log'), { flags: 'a' });
     await this.fura.serve({ onOutput: (text) => (file ?? process.stderr).write(text) });
     await this.setWebhook();
@@ -106,12 +108,21 @@ class Demo {
   }
 
   environment() {
+    const { ADMIN_PASSWORD: _password, ...own } = this.secrets;
     const { cargotech, telegram, yookassa } = this.simulators.urls;
     return {
-      ...this.secrets, FURA_LISTEN: this.listen, FURA_DEV_LOGIN: 'on', WEBAPP_URL: this.url, FURA_WORKERS: process.env.FURA_WORKERS,
+      ...own, FURA_LISTEN: this.listen, FURA_DEV_LOGIN: 'on', WEBAPP_URL: this.url, FURA_WORKERS: process.env.FURA_WORKERS,
       DATABASE_URL: this.postgres.url, REDIS_URL: this.redis.url,
       CARGOTECH_API_URL: cargotech, TELEGRAM_API_URL: telegram, YOOKASSA_API_URL: yookassa,
     };
+  }
+
+  /** Once: someone who may enter the panel, and codes to try. */
+  async seed() {
+    if (Number(await this.postgres.value('SELECT count(*) FROM admins'))) return;
+    const end = await this.fura.commandWith(`${this.secrets.ADMIN_PASSWORD}\n`, 'admin', 'add', 'demo');
+    if (end.code !== 0) throw new Error(`fura admin add: ${end.output}`);
+    await this.postgres.query(fs.readFileSync(path.join(__dirname, 'demo.sql'), 'utf8'));
   }
 
   /** Told to the simulated Telegram directly: its address, unlike the real one, may be http. */
@@ -122,7 +133,9 @@ class Demo {
 
   greet() {
     say(`Open ${this.url}`);
+    say(`  panel     ${this.url}admin/  (login demo, password ${this.secrets.ADMIN_PASSWORD})`);
     say(`  Telegram  ${this.simulators.urls.telegram}/  (the dispatchers' chat, simulated)`);
+    say('  promo     DEMO2026, TRIAL2026');
     say('  commands  . .data/demo/env && build/fura status');
     say('Ctrl-C stops everything.');
   }
