@@ -10,6 +10,7 @@ local input = require "kit.input"
 local jobs = require "services.jobs"
 local make_context = require "kit.context"
 local nodes = require "services.nodes"
+local openapi = require "kit.openapi"
 local panel = require "web.admin.panel"
 local problems = require "web.pages.problems"
 local rate_limit = require "services.rate_limit"
@@ -157,6 +158,7 @@ local function dispatch(request, index)
 end
 
 jobs.define(require "jobs")
+openapi.publish(routes)
 
 -- What commands may ask of a running server (lua/commands).
 local calls = {

@@ -8,6 +8,7 @@
 ---   operations  answered on the metrics listener too; nothing else is
 ---   headers     header fields among the input: { idempotency_key = "idempotency-key" }
 ---   raw_body    the contract gets the body as it came, as `body`
+---   unlisted    not in the description of the API (kit/openapi.lua)
 ---   read_only   the access token of a subscription will do
 ---   revalidate  GET lists: ETag and `private, no-cache` instead of `no-store`
 local cargos = require "web.pages.cargos"
@@ -26,7 +27,7 @@ return {
   { "POST", "/api/v1/auth/telegram", access = "public", contract = login.telegram, page = start.app,
     problem = problems.edge, init_data_header = true },
   { "POST", "/api/v1/auth/dev", access = "public", contract = login.development, page = start.app,
-    problem = problems.edge },
+    problem = problems.edge, unlisted = true },
   { "POST", "/api/v1/auth/logout", access = "driver", contract = require "contracts.auth.end_session", status = 204,
     ends_session = true },
   { "GET", "/api/v1/subscription", access = "driver", limit = "default",
@@ -60,5 +61,7 @@ return {
   { "GET", "/livez", access = "public", contract = probes.alive, operations = true },
   { "GET", "/readyz", access = "public", contract = probes.ready, operations = true },
   { "GET", "/healthz", access = "public", contract = probes.health, operations = true },
+  { "GET", "/api/openapi.json", access = "public", contract = require "contracts.ops.describe_api", revalidate = true },
+  { "GET", "/api/docs", access = "public", page = require("web.pages.api").docs },
   { "GET", "/metrics", access = "metrics", operations = true },
 }
