@@ -5,6 +5,7 @@
 ---   contract    what is promised; its output is the JSON
 ---   page        function(output, context) → HTML, for htmx and browsers
 ---   problem     function(failure, document, context) → HTML and headers that say where it belongs
+---   panel       function(context, request) of web/admin/routes.lua: pages of the panel, with their own session
 ---   operations  answered on the metrics listener too; nothing else is
 ---   headers     header fields among the input: { idempotency_key = "idempotency-key" }
 ---   raw_body    the contract gets the body as it came, as `body`
@@ -19,7 +20,7 @@ local problems = require "web.pages.problems"
 local responses = require "web.pages.responses"
 local start = require "web.pages.start"
 
-return {
+local routes = {
   -- the Mini App
   { "GET", "/", access = "optional", page = start.shell },
 
@@ -65,3 +66,7 @@ return {
   { "GET", "/api/docs", access = "public", page = require("web.pages.api").docs },
   { "GET", "/metrics", access = "metrics", operations = true },
 }
+
+for _, route in ipairs(require "web.admin.routes") do routes[#routes + 1] = route end
+
+return routes

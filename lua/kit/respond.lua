@@ -71,9 +71,17 @@ local function finish(context, response)
   return response
 end
 
-local function add_page_headers(headers)
+-- The panel is for no frame, and needs nothing of Telegram.
+local function add_panel_headers(headers)
+  headers["Content-Security-Policy"] = POLICY:gsub(" https://telegram.org", "") .. "; frame-ancestors 'none'"
+  headers["X-Frame-Options"] = "DENY"
+  headers["Referrer-Policy"] = "same-origin"
+end
+
+local function add_page_headers(headers, unframed)
   headers["Content-Security-Policy"] = POLICY .. TELEGRAM_FRAMES
   headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
+  if unframed then add_panel_headers(headers) end
   headers["Permissions-Policy"] = "geolocation=(), camera=(), microphone=()"
   if host.config.env == "production" then headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains" end
   return headers
@@ -108,9 +116,10 @@ function respond.json(context, output, options)
 end
 
 --- An HTML fragment or a whole page.
+--- @param options {status: integer?, headers: table?, unframed: boolean?}  unframed: a page of the panel
 function respond.html(context, markup, options)
   local headers = merge({ ["Content-Type"] = HTML, ["Cache-Control"] = NO_STORE, Vary = VARY }, options.headers)
-  add_page_headers(headers)
+  add_page_headers(headers, options.unframed)
   return finish(context, { status = options.status or 200, headers = headers, body = view.escape(markup) })
 end
 

@@ -1,0 +1,92 @@
+--- The journal: who did what to which object, with the values before and after.
+local host = host
+local list_audit = require "contracts.admin.list_audit"
+local lists = require "web.admin.list"
+local page = require "web.admin.page"
+local show = require "web.admin.show"
+
+local audit = {}
+
+local WHO = { driver = "водитель", admin = "панель", system = "система", gateway = "ЮKassa", telegram = "Telegram",
+  command = "команда" }
+
+local function text(value)
+  if value == nil or value == host.json.null then return nil end
+  if type(value) == "table" then return host.json.encode(value, { sorted = true }) end
+  return tostring(value)
+end
+
+local function is_record(value)
+  return type(value) == "table" and value[1] == nil and next(value) ~= nil
+end
+
+-- Rows of the diff: what differs between two values, by member when both are records.
+local function changes(before, after)
+  if not is_record(before) and not is_record(after) then return { { "", text(before), text(after) } } end
+  before, after = is_record(before) and before or {}, is_record(after) and after or {}
+  local names, seen, rows = {}, {}, {}
+  for _, values in ipairs { before, after } do
+    for name in pairs(values) do
+      if not seen[name] then
+        seen[name], names[#names + 1] = true, name
+      end
+    end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local was, is = text(before[name]), text(after[name])
+    if was ~= is then rows[#rows + 1] = { name, was, is } end
+  end
+  return rows
+end
+
+--- What an entry says, as HTML: the difference, and the rest folded.
+function audit.details(row)
+  local rest, has_rest = {}, false
+  for name, value in pairs(row.details or {}) do
+    if name ~= "before" and name ~= "after" then rest[name], has_rest = text(value), true end
+  end
+  local has_diff = row.details and (row.details.before ~= nil or row.details.after ~= nil)
+  return page.part("parts/diff", { changes = has_diff and changes(row.details.before, row.details.after) or {},
+    rest = has_rest and rest or nil })
+end
+
+local LINKS = { payment = "/admin/payments/%s", driver = "/admin/drivers/%s", promo_code = "/admin/promo-codes?q=%s" }
+
+function audit.object(row)
+  if not row.target_type then return "—" end
+  local href = LINKS[row.target_type]
+  local words = row.target_type .. " " .. (row.target_id or "")
+  if not href or not row.target_id or row.target_id:find "[^%w%-]" then return words end
+  return show.link(href:format(row.target_id), words)
+end
+
+local function who(row)
+  return (WHO[row.actor_type] or row.actor_type) .. (row.actor_id and " " .. row.actor_id or "")
+end
+audit.who = who
+
+audit.list = lists.page {
+  path = "/admin/audit", nav = "audit", title = "Журнал", contract = list_audit,
+  filters = {
+    { name = "type", label = "Кто", options = { { "", "Все" }, { "admin", "Панель" }, { "command", "Команды" },
+      { "driver", "Водители" }, { "gateway", "ЮKassa" }, { "telegram", "Telegram" }, { "system", "Система" } } },
+    { name = "actor", label = "Имя или id" },
+    { name = "action", label = "Действие" },
+    { name = "object", label = "Тип объекта" },
+    { name = "q", label = "Объект" },
+    { name = "from", label = "С", type = "date" }, { name = "to", label = "По", type = "date" },
+  },
+  columns = {
+    { title = "Когда", sort = "created", value = function(row) return show.time(row.created_at) end },
+    { title = "Кто", value = who },
+    { title = "Что", value = function(row) return row.action end },
+    { title = "Объект", value = audit.object },
+    { title = "Изменение", value = audit.details },
+    { title = "Адрес", extra = true, value = function(row) return row.address or "—" end },
+    { title = "Запрос", extra = true, value = function(row) return show.id(row.request_id) end },
+  },
+  empty = "Записей ещё нет.",
+}
+
+return audit

@@ -1,0 +1,114 @@
+--- The way of every request to /admin/: whose session it is, whether the form is ours, the page, the answer.
+local access = require "kit.access"
+local check_session = require "contracts.admin.check_session"
+local failure = require "kit.failure"
+local host = host
+local input = require "kit.input"
+local page = require "web.admin.page"
+local problems = require "kit.problem"
+local respond = require "kit.respond"
+
+local panel = {}
+
+local COOKIE = "fura_admin"
+local LOGIN = "/admin/login"
+
+--- The panel's own cookie; a driver's session is another one.
+function panel.cookie(token, max_age_s)
+  local secure = host.config.env == "production" and "; Secure" or ""
+  return ("%s=%s; Path=/admin; Max-Age=%d; HttpOnly; SameSite=Strict%s"):format(COOKIE, token, max_age_s, secure)
+end
+
+-- ---- answers ----
+
+local function go(context, path, headers)
+  headers = headers or {}
+  headers[context.is_htmx and "HX-Redirect" or "Location"] = path
+  return respond.empty(context, context.is_htmx and 204 or 303, headers)
+end
+
+local function encode(text)
+  return (text:gsub("[^%w%-_%.~/]", function(char) return ("%%%02X"):format(char:byte()) end))
+end
+
+local function to_login(request, context)
+  if request.method ~= "GET" or request.path == "/admin/" then return go(context, LOGIN) end
+  local wanted = request.path .. (request.query_string ~= "" and "?" .. request.query_string or "")
+  return go(context, LOGIN .. "?next=" .. encode(wanted))
+end
+
+local function refuse(problem, context)
+  local document, status = problems.document(problem, context)
+  local title = status == 404 and "Не найдено" or status == 403 and "Нельзя" or "Не получилось"
+  local whole = page.whole("problem", { title = title, text = problem.message or document.detail, code = document.code,
+    request_id = context.request_id }, { title = title }, context)
+  local headers = problem.retry_after_s and { ["Retry-After"] = ("%d"):format(math.ceil(problem.retry_after_s)) }
+  return respond.html(context, whole.html, { status = status, headers = headers, unframed = true })
+end
+
+local function answer(result, problem, context)
+  if not result then return refuse(failure.of(problem), context) end
+  local headers = {}
+  if result.cookie then headers["Set-Cookie"] = panel.cookie(result.cookie, result.cookie == "" and 0 or 43200) end
+  if result.redirect then return go(context, result.redirect, headers) end
+  if result.stream then
+    headers["Content-Type"], headers["Cache-Control"] = "text/csv; charset=utf-8", "no-store"
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Content-Disposition"] = ('attachment; filename="%s"'):format(result.file_name)
+    return { status = 200, headers = headers, stream = result.stream }
+  end
+  return respond.html(context, result.html, { status = result.status, headers = headers, unframed = true })
+end
+
+-- ---- who, and is it really them ----
+
+local function is_ours(request, context)
+  local form, problem = input.body(request)
+  if not form then return nil, problem end
+  context.form = form
+  local sent = form.csrf or request:header "x-csrf-token"
+  if type(sent) ~= "string" or not host.crypto.equal(sent, context.admin.csrf) then
+    return nil, failure("forbidden", { message = "Форма устарела или пришла с чужой страницы. Откройте страницу заново." })
+  end
+  return access.check_origin(request, "cookie")
+end
+
+local function run(request, route, context)
+  local result, problem = route.panel(context, request)
+  return answer(result, problem, context)
+end
+
+-- Login itself: nobody is known yet, but the form must come from our page.
+local function run_public(request, route, context)
+  if request.method == "POST" then
+    local ours, problem = access.check_origin(request, "cookie")
+    if not ours then return refuse(problem, context) end
+    context.form, problem = input.body(request)
+    if not context.form then return refuse(problem, context) end
+  end
+  return run(request, route, context)
+end
+
+--- @param request Request
+--- @param route table  with `panel`, a function(context, request) giving a page, a redirect or nil and a failure
+--- @return Response
+function panel.answer(request, route, context)
+  context.language, context.params = "ru", request.params
+  context.query = input.query(request.query_string) or {}
+  context.admin_token = request:cookie(COOKIE)
+  if route.access == "public" then return run_public(request, route, context) end
+  local problem
+  context.admin, problem = check_session({ token = context.admin_token }, context)
+  if not context.admin then
+    if failure.of(problem).code == "database_unavailable" then return refuse(problem, context) end
+    return to_login(request, context)
+  end
+  if request.method == "POST" then
+    local ours
+    ours, problem = is_ours(request, context)
+    if not ours then return refuse(problem, context) end
+  end
+  return run(request, route, context)
+end
+
+return panel
