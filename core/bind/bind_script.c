@@ -118,9 +118,62 @@ static int l_info(lua_State *L)
     return 1;
 }
 
+/* ---- the master ---- */
+
+/* The last line of the answer says how it ended; the others are given in a list. */
+static void push_lines(lua_State *L, struct slice lines)
+{
+    struct failure why = {0};
+    int count = 0;
+
+    lua_newtable(L);
+    while (lines.len > 0) {
+        const char *end = memchr(lines.data, '\n', lines.len);
+        size_t len = end ? (size_t)(end - lines.data) : lines.len;
+        if (len > 0 && bind_json_decode(L, slice_of(lines.data, len), &why))
+            lua_rawseti(L, -2, ++count);
+        lines = slice_from(lines, len + (end ? 1 : 0));
+    }
+}
+
+static void on_answered(void *owner, enum result rc, struct slice lines)
+{
+    struct wait *wait = owner;
+    lua_State *L = wait_lua(wait);
+    int results = 0;
+
+    if (L && rc == R_OK) {
+        push_lines(L, lines);
+        results = 1;
+    } else if (L) {
+        results = bind_failure(L, rc, "master");
+    }
+    wait_finish(wait, results);
+}
+
+/* ask_master(order) -> list of answer lines; the caller may have died meanwhile when the generation was swapped. */
+static int l_ask_master(lua_State *L)
+{
+    const struct host *host = lua_touserdata(L, lua_upvalueindex(1));
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (!host->ask_master)
+        return bind_failure_text(L, "unavailable", "master", "no server runs around this script");
+
+    struct buf *request = bind_scratch();
+    bind_json_encode(L, 1, request);
+    struct wait *wait = wait_begin(L, "master");
+    enum result rc = host->ask_master(host->master, buf_slice(request), on_answered, wait);
+    if (rc != R_OK) {
+        wait_abandon(wait);
+        return bind_failure(L, rc, "master");
+    }
+    return wait_yield(L, wait);
+}
+
 static const luaL_Reg functions[] = {
     {"read", l_read},   {"list", l_list}, {"compile", l_compile},
-    {"guard", l_guard}, {"info", l_info}, {NULL, NULL},
+    {"guard", l_guard}, {"info", l_info}, {"ask_master", l_ask_master},
+    {NULL, NULL},
 };
 
 void bind_script_open(lua_State *L, struct host *host)

@@ -23,5 +23,11 @@ function script.guard(label, budget, fn, ...) end
 ---end (a reload, a drain): its timers and subscriptions have stopped, long tasks should come to an end.
 ---@return {generation: integer, hash: string, role: string, version: string, retired: boolean}
 function script.info() end
+---Ask the master of the running server one order of its control socket: `{command="reload"}`, `"status"`. The last
+---answer says `ok`; a reload gives one answer per worker before it. Yields.
+---@param order {command: string}
+---@return table[]? answers
+---@return Failure? failure   code "unavailable" outside of `fura serve`
+function script.ask_master(order) end
 
 return script
