@@ -1,0 +1,174 @@
+--- Settings and flags that people change while the server runs. Every worker holds all of them and reads them again
+--- when Postgres tells of a change, so looking one up costs no query. Secrets are sealed (services/secrets.lua).
+local host = host
+local audit = require "services.audit"
+local failure = require "kit.failure"
+local secrets = require "services.secrets"
+
+local settings = {}
+
+local CHANNEL = "settings"
+local RETRY_MS = 2000
+
+--- What there is to set: its kind, and what it is for. Anything else is refused.
+settings.known = {
+  ["yookassa.shop_id"] = { kind = "text", about = "YooKassa shop; wins over YOOKASSA_SHOP_ID" },
+  ["yookassa.secret_key"] = { kind = "secret", about = "YooKassa key; wins over YOOKASSA_SECRET_KEY" },
+  ["tariffs"] = { kind = "json", about = "list of tariffs instead of those in lua/rules/tariffs.lua" },
+  ["receipts"] = { kind = "json",
+    about = "54-FZ: {\"vat_code\": 1, \"tax_system_code\": 2, \"payment_subject\": \"service\"}; unset = no receipts" },
+}
+
+-- ---- this worker's copy ----
+
+local values, flag_rows -- nil until read once
+local wanted, read_of = 1, 0 -- how many changes were heard of, and up to which of them was read
+
+local function open_all(rows)
+  local read = {}
+  for _, row in ipairs(rows) do
+    if row.sealed then
+      local plain, problem = secrets.open(row.sealed, "setting " .. row.name)
+      read[row.name] = plain
+      if problem then host.log.error("setting not readable", { setting = row.name, failure = tostring(problem) }) end
+    else
+      read[row.name] = row.value
+    end
+  end
+  return read
+end
+
+local function read_flags(rows)
+  local read = {}
+  for _, row in ipairs(rows) do
+    local allowed = {}
+    for _, id in ipairs(row.allow_list) do allowed[id] = true end
+    read[row.name] = { enabled = row.enabled, rollout_percent = row.rollout_percent, allowed = allowed,
+      requires_subscription = row.requires_subscription }
+  end
+  return read
+end
+
+local function read_all()
+  repeat
+    local target = wanted
+    local rows, problem = host.pg.query "SELECT name, value, sealed FROM settings"
+    if not rows then return nil, problem end
+    local flags
+    flags, problem = host.pg.query [[
+      SELECT name, enabled, rollout_percent, allow_list::text[], requires_subscription FROM feature_flags]]
+    if not flags then return nil, problem end
+    values, flag_rows, read_of = open_all(rows), read_flags(flags), target
+  until read_of == wanted
+  return true
+end
+
+local function refresh()
+  return host.task.single_flight("settings.read", read_all)
+end
+
+-- Until it worked: without Postgres the values of before stay in force.
+local function refresh_until_read()
+  while read_of < wanted do
+    local ok, problem = refresh()
+    if ok then return end
+    host.log.warn("settings not read yet", { failure = tostring(problem) })
+    host.task.sleep(RETRY_MS)
+  end
+end
+
+--- Once a worker: read all, now and after each change.
+function settings.start()
+  host.pg.listen(CHANNEL, function()
+    wanted = wanted + 1
+    refresh_until_read()
+  end)
+  host.task.spawn(refresh_until_read)
+end
+
+local try_again_ms = 0
+
+-- A request that comes before the first reading waits for it; without a database the defaults are in force.
+local function copy()
+  if not values and host.time.monotonic_ms() >= try_again_ms then
+    refresh()
+    try_again_ms = host.time.monotonic_ms() + RETRY_MS
+  end
+  return values or {}, flag_rows or {}
+end
+
+--- The value in force, decoded or decrypted; nil when it is not set.
+function settings.get(name)
+  if not settings.known[name] then error("unknown setting " .. tostring(name), 2) end
+  local held = copy()
+  return held[name]
+end
+
+--- name → {enabled, rollout_percent, allowed = {driver_id = true}, requires_subscription} of the flags in the database.
+function settings.flags()
+  local _, held = copy()
+  return held
+end
+
+-- ---- changing ----
+
+local function refuse(text)
+  return nil, failure("invalid_setting", { status = 422, text = text })
+end
+
+local FITS = {
+  text = function(value) return type(value) == "string" and value ~= "" end,
+  secret = function(value) return type(value) == "string" and value ~= "" end,
+  integer = function(value) return type(value) == "number" and value == math.floor(value) end,
+  boolean = function(value) return type(value) == "boolean" end,
+  json = function(value) return type(value) == "table" end,
+}
+
+local UPSERT = [[
+  INSERT INTO settings (name, kind, value, sealed, key_id, updated_by) VALUES ($1, $2, $3, $4, $5, $6)
+  ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, value = excluded.value, sealed = excluded.sealed,
+    key_id = excluded.key_id, updated_by = excluded.updated_by, updated_at = now()]]
+
+local function write(tx, name, value, by)
+  local kind = settings.known[name].kind
+  if value == nil then return tx:query("DELETE FROM settings WHERE name = $1", name) end
+  if kind ~= "secret" then return tx:query(UPSERT, name, kind, host.pg.json(value), nil, nil, by) end
+  local sealed, problem = secrets.seal(value, "setting " .. name)
+  if not sealed then return nil, problem end
+  return tx:query(UPSERT, name, kind, nil, host.pg.bytea(sealed), secrets.key_of(sealed), by)
+end
+
+local function shown(kind, value)
+  if kind == "secret" then return value ~= nil and "set" or "unset" end
+  return value == nil and host.json.null or value
+end
+
+--- Set or (with nil) unset. The change and its trail are one transaction; every worker has it within a second.
+--- @param actor {type: "admin"|"command"|"system", id: string?}
+--- @return boolean?
+--- @return table? failure  invalid_setting, encryption_key_missing, database_unavailable
+function settings.set(name, value, actor, context)
+  local known = settings.known[name]
+  if not known then return refuse("there is no setting " .. tostring(name)) end
+  if value ~= nil and not FITS[known.kind](value) then return refuse(name .. " must be of kind " .. known.kind) end
+  local done, problem = host.pg.transaction(function(tx)
+    local before = tx:one("SELECT value FROM settings WHERE name = $1 FOR UPDATE", name)
+    local ok, why = write(tx, name, value, actor.id)
+    if not ok then return nil, why end
+    return audit.write_in(tx, { action = "setting.changed", actor_type = actor.type, actor_id = actor.id,
+      target_type = "setting", target_id = name,
+      details = { before = shown(known.kind, before and before.value), after = shown(known.kind, value) } }, context)
+  end)
+  if done then return true end
+  if problem.code == "encryption_key_missing" then return nil, problem end
+  return nil, failure("database_unavailable", { text = tostring(problem) })
+end
+
+--- What is set, secrets masked, sorted by name.
+--- @return {name: string, kind: string, value: any, key_id: string?, updated_at: number, updated_by: string?}[]?
+--- @return table? failure
+function settings.list()
+  return host.pg.query "SELECT name, kind, value, key_id, updated_at, updated_by FROM settings ORDER BY name"
+end
+
+return settings
