@@ -17,6 +17,8 @@ local rate_limit = require "services.rate_limit"
 local respond = require "kit.respond"
 local routes = require "routes"
 local sessions = require "services.sessions"
+local settings = require "services.settings"
+local subscriptions = require "services.subscriptions"
 
 -- ---- who ----
 
@@ -172,6 +174,8 @@ local function start()
   sessions.watch_redis()
   nodes.start()
   jobs.start()
+  settings.start()
+  subscriptions.start()
   host.task.spawn(function()
     local token, problem = cargo_token.get()
     if not token then host.log.warn("no CargoTech token yet", { failure = tostring(problem) }) end

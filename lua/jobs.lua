@@ -6,10 +6,20 @@
 ---   limit_s  a run is ended after that; 300 when not said
 local outbox = require "services.outbox"
 local outbox_sender = require "services.outbox_sender"
+local payment_inbox = require "services.payment_inbox"
+local reconciler = require "services.payment_reconciler"
 
 return {
   { name = "outbox.send", about = "Deliver what waits for Telegram.", every_s = 10, limit_s = 900,
     run = outbox_sender.run },
   { name = "outbox.clean", about = "Forget delivered messages and update ids that are too old.", every_s = 3600,
     run = outbox.clean },
+  { name = "payments.inbox", about = "Look after notifications of YooKassa that wait.", every_s = 5,
+    run = payment_inbox.work },
+  { name = "payments.reconcile", about = "Ask YooKassa about payments that did not come to an end.", every_s = 30,
+    run = reconciler.run },
+  { name = "payments.compare", about = "Compare the last days with YooKassa's own list.", every_s = 86400,
+    run = reconciler.compare },
+  { name = "payments.clean", about = "Forget bodies of notifications that are too old.", every_s = 86400,
+    run = payment_inbox.clean },
 }

@@ -12,11 +12,14 @@
 ---   unlisted    not in the description of the API (kit/openapi.lua)
 ---   read_only   the access token of a subscription will do
 ---   revalidate  GET lists: ETag and `private, no-cache` instead of `no-store`
+local access_token = require "contracts.billing.access_token"
 local cargos = require "web.pages.cargos"
+local create_payment = require "contracts.billing.create_payment"
 local dictionary = require "contracts.cargo.list_dictionary"
 local login = require "contracts.auth.login"
 local probes = require "contracts.ops.probes"
 local problems = require "web.pages.problems"
+local process_webhook = require "contracts.billing.process_webhook"
 local responses = require "web.pages.responses"
 local start = require "web.pages.start"
 
@@ -31,9 +34,6 @@ local routes = {
     problem = problems.edge, unlisted = true },
   { "POST", "/api/v1/auth/logout", access = "driver", contract = require "contracts.auth.end_session", status = 204,
     ends_session = true },
-  { "GET", "/api/v1/subscription", access = "driver", limit = "default",
-    contract = require "contracts.billing.show_subscription" },
-  { "GET", "/api/v1/tariffs", access = "public", contract = require "contracts.billing.list_tariffs" },
   { "GET", "/api/v1/me", access = "driver", limit = "default", contract = require "contracts.account.show_me" },
 
   -- cargo
@@ -57,6 +57,28 @@ local routes = {
     contract = require "contracts.bot.list_responses", page = responses.list, revalidate = true },
   { "POST", "/webhooks/telegram", access = "public", contract = require "contracts.bot.receive_update",
     raw_body = true, headers = { secret = "x-telegram-bot-api-secret-token" } },
+
+  -- money
+  { "GET", "/api/v1/subscription", access = "driver", limit = "default",
+    contract = require "contracts.billing.show_subscription" },
+  { "GET", "/api/v1/subscription/access-token", access = "driver", limit = "default", contract = access_token.show },
+  { "POST", "/api/v1/subscription/access-token", access = "driver", limit = "default",
+    contract = access_token.replace },
+  { "DELETE", "/api/v1/subscription/access-token", access = "driver", limit = "default",
+    contract = access_token.revoke, status = 204 },
+  { "GET", "/api/v1/tariffs", access = "public", contract = require "contracts.billing.list_tariffs" },
+  { "POST", "/api/v1/payments", access = "driver", limit = "payment", contract = create_payment,
+    headers = { idempotency_key = "idempotency-key" } },
+  { "GET", "/api/v1/payments", access = "driver", limit = "default", revalidate = true,
+    contract = require "contracts.billing.list_payments" },
+  { "GET", "/api/v1/payments/{id}", access = "driver", limit = "default",
+    contract = require "contracts.billing.show_payment" },
+  { "POST", "/api/v1/promocodes/apply", access = "driver", limit = "promo",
+    contract = require "contracts.billing.apply_promo_code" },
+  { "POST", "/webhooks/yookassa", access = "public", contract = process_webhook,
+    raw_body = true, headers = { signature = "x-webhook-signature" } },
+  { "POST", "/webhooks/yookassa/{key}", access = "public", contract = process_webhook,
+    raw_body = true, headers = { signature = "x-webhook-signature" } },
 
   -- operations
   { "GET", "/livez", access = "public", contract = probes.alive, operations = true },

@@ -26,7 +26,7 @@ local EVENTS = {
 -- ---- who sends ----
 
 local function is_our_sender(address)
-  local allowed = table.concat(host.config.yookassa.allowed_ips, ",")
+  local allowed = host.config.yookassa.allowed_ips
   if allowed == "*" then return true end
   return address ~= nil and address:find "^[%x%.:]+$" ~= nil and host.http.address_in(address, allowed)
 end

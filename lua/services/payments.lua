@@ -246,6 +246,11 @@ end
 
 -- ---- showing ----
 
+--- Could it be the id of a payment?
+function payments.is_id(text)
+  return text:find "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$" ~= nil
+end
+
 --- A driver's own payment; nil without a failure when there is none.
 function payments.of_driver(id, driver_id)
   local row, problem = host.pg.one(

@@ -31,11 +31,14 @@ return contract {
     local filters
     filters, problem = drivers.filters(context.driver_id)
     if problem then return no_database(problem) end
+    local subscription
+    subscription, problem = subscriptions.of(context.driver_id)
+    if problem then return nil, problem end
     local copy = {}
     for name, value in pairs(driver) do copy[name] = value end
     return {
-      driver = copy, subscription = subscriptions.of(context.driver_id), flags = flags.of(context.driver_id),
-      filters = filters,
+      driver = copy, subscription = subscription, filters = filters,
+      flags = flags.of(context.driver_id, subscription.active),
     }
   end,
 }

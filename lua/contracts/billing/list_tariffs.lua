@@ -1,6 +1,7 @@
 --- What can be bought.
 local contract = require "kit.contract"
 local rules = require "kit.rules"
+local tariffs = require "services.tariffs"
 local host = host
 
 local function shown(tariff, language)
@@ -22,7 +23,7 @@ return contract {
 
   run = function(_, context)
     local data = host.json.array {}
-    for index, tariff in ipairs(rules.tariffs.list) do data[index] = shown(tariff, context.language or "ru") end
+    for index, tariff in ipairs(tariffs.on_sale()) do data[index] = shown(tariff, context.language or "ru") end
     return { data = data }
   end,
 }

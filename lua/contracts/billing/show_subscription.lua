@@ -6,6 +6,11 @@ local subscriptions = require "services.subscriptions"
 return contract {
   name = "billing.show_subscription", access = "driver",
   about = "The driver's subscription and what it opens.",
-  input = {}, output = subscription_fields, errors = {},
-  run = function(_, context) return subscriptions.of(context.driver_id) end,
+  input = {}, output = subscription_fields, errors = { database_unavailable = 503 },
+
+  run = function(_, context)
+    local subscription, problem = subscriptions.of(context.driver_id)
+    if problem then return nil, problem end
+    return subscription
+  end,
 }
