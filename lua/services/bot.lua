@@ -64,8 +64,8 @@ end
 local function on_message(tx, message)
   local chat_id, new_id = table_of(message.chat).id, message.migrate_to_chat_id
   if is_id(chat_id) and is_id(new_id) then
-    chats.moved(tx, chat_id, new_id)
-    return true
+    if not chats.is_ours(chat_id) then return true end
+    return chats.moved(tx, chat_id, new_id)
   end
   if not is_private(message) then return true end
   if is_start(message) then return greet(tx, message) end

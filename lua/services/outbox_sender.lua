@@ -74,10 +74,12 @@ function outcomes.telegram_busy(entry, _, problem)
 end
 
 function outcomes.telegram_moved(entry, kind, problem)
-  local chat_id = chats.resolve(entry.chat_key)
-  local known = chat_id and chats.moved(host.pg, chat_id, problem.chat_id)
-  if not known then return bury(entry, kind, problem) end
-  put_back(entry, problem, { in_s = 0, counts = true })
+  local old_id = chats.resolve(entry.chat_key)
+  if not old_id or not chats.is_ours(old_id) then return bury(entry, kind, problem) end
+  store(function(tx)
+    chats.moved(tx, old_id, problem.chat_id)
+    outbox.put_back(tx, entry, { in_s = 0, error = tostring(problem), counts = true })
+  end)
 end
 
 function outcomes.telegram_forbidden(entry, kind, problem)

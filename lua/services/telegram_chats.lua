@@ -36,18 +36,20 @@ function chats.resolve(chat_key)
   return follow(id)
 end
 
---- Remember a move of a chat of ours; others are not our business.
---- @return boolean known
-function chats.moved(db, old_id, new_id)
+--- Is it one of the configured chats, wherever it is now? Of others no move is remembered.
+function chats.is_ours(id)
   for name in pairs(NAMED) do
-    if chats.resolve(name) == old_id and old_id ~= new_id then
-      db:query([[
-        INSERT INTO telegram_chats (old_id, new_id) VALUES ($1, $2)
-        ON CONFLICT (old_id) DO UPDATE SET new_id = excluded.new_id, moved_at = now()]], old_id, new_id)
-      return true
-    end
+    if chats.resolve(name) == id then return true end
   end
   return false
+end
+
+--- Remember where a chat of ours went.
+function chats.moved(tx, old_id, new_id)
+  if old_id == new_id then return true end
+  return tx:query([[
+    INSERT INTO telegram_chats (old_id, new_id) VALUES ($1, $2)
+    ON CONFLICT (old_id) DO UPDATE SET new_id = excluded.new_id, moved_at = now()]], old_id, new_id)
 end
 
 return chats
