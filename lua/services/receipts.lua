@@ -46,15 +46,14 @@ end
 --- @return {email: string?, phone: string?}?
 --- @return table? failure  receipt_contact_required, or what kept us from storing it
 function receipts.contact(driver_id, given)
-  local contact, problem = of_input(given), nil
+  local contact = of_input(given)
   if contact then
-    local ok
-    ok, problem = remember(driver_id, contact)
+    local ok, problem = remember(driver_id, contact)
     if not ok then return nil, problem end
     return contact
   end
-  contact, problem = remembered(driver_id)
-  if contact then return contact end
+  local known, problem = remembered(driver_id)
+  if known then return known end
   return nil, problem or failure "receipt_contact_required"
 end
 
