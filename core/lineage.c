@@ -150,6 +150,11 @@ static void refuse(struct member *member, struct slice problem)
     forget(member);
 }
 
+static size_t memory_limit(const struct conf *conf)
+{
+    return (size_t)conf_integer(conf, "lua_memory_mb") << 20;
+}
+
 static void build(struct member *member)
 {
     const struct lineage_options *options = &member->lineage->options;
@@ -174,6 +179,7 @@ static void build(struct member *member)
                                                  .loop = options->loop,
                                                  .open_host = open_host,
                                                  .open_host_owner = &member->host,
+                                                 .memory_limit_bytes = memory_limit(member->conf),
                                                  .build_timeout_ms = options->build_timeout_ms},
                      on_built, member);
 }

@@ -119,6 +119,7 @@ void generation_build(const struct generation_recipe *recipe, generation_built *
     struct vm_options options = {.bundle = recipe->bundle,
                                  .open_host = recipe->open_host,
                                  .open_host_owner = recipe->open_host_owner,
+                                 .memory_limit_bytes = recipe->memory_limit_bytes,
                                  .tooling = recipe->tooling};
     generation->L = vm_new(&options, &why);
     if (!generation->L) {

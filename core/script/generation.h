@@ -19,6 +19,7 @@ struct generation_recipe {
     struct loop *loop;
     void (*open_host)(lua_State *L, void *owner);
     void *open_host_owner;
+    size_t memory_limit_bytes; /* see vm_options */
     bool tooling;
     unsigned build_timeout_ms;
 };

@@ -226,6 +226,9 @@ static void end_cancelled(struct task *task)
 static void end_failed(struct task *task, bool over_budget)
 {
     lua_State *co = task->co;
+    if (lua_status(co) == LUA_ERRMEM)
+        lua_gc(generation_lua(task->generation), LUA_GCCOLLECT,
+               0); /* what the script held may be garbage now */
     if (over_budget)
         lua_pushfstring(co, "stopped after %d ms of computing without waiting", (int)task->kill_ms);
     vm_describe_error(co); /* replaces the error value by: message, message with traceback */

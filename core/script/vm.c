@@ -2,8 +2,10 @@
  * the libraries, feeds the prelude and describes errors. */
 #include "script/vm.h"
 #include "script/wait.h"
+#include "script/watchdog.h"
 #include "base/buf.h"
 #include "base/crypto.h"
+#include "base/mem.h"
 #include "vm_prelude.lua.h"
 
 #include <lauxlib.h>
@@ -59,6 +61,50 @@ static void seed_random(lua_State *L)
     lua_pop(L, 1);
 }
 
+/* ---- memory ---- */
+
+struct memory {
+    size_t used, limit;
+};
+
+/* lua_Alloc. Refuses growth only while a script is running, where the error is caught. */
+static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
+{
+    struct memory *memory = ud;
+    if (new_size == 0) {
+        memory->used -= old_size;
+        free(ptr);
+        return NULL;
+    }
+    size_t after = memory->used - old_size + new_size;
+    if (memory->limit && after > memory->limit && new_size > old_size && watchdog_is_running())
+        return NULL;
+    void *grown = realloc(ptr, new_size);
+    if (grown)
+        memory->used = after;
+    return grown;
+}
+
+static lua_State *new_state(size_t limit_bytes)
+{
+    struct memory *memory = mem_new(struct memory);
+    memory->limit = limit_bytes;
+    lua_State *L = lua_newstate(allocate, memory);
+    if (!L)
+        abort();
+    return L;
+}
+
+static void close_state(lua_State *L)
+{
+    void *memory;
+    lua_getallocf(L, &memory);
+    lua_close(L);
+    free(memory);
+}
+
+/* ---- opening ---- */
+
 /* Under lua_cpcall: `ud` is the vm_options. */
 static int build(lua_State *L)
 {
@@ -85,12 +131,10 @@ static int build(lua_State *L)
 
 lua_State *vm_new(const struct vm_options *options, struct failure *why)
 {
-    lua_State *L = luaL_newstate();
-    if (!L)
-        abort();
+    lua_State *L = new_state(options->memory_limit_bytes);
     if (lua_cpcall(L, build, (void *)options) != 0) {
         fail(why, R_REJECTED, "%s", lua_tostring(L, -1));
-        lua_close(L);
+        close_state(L);
         return NULL;
     }
     return L;
@@ -98,7 +142,7 @@ lua_State *vm_new(const struct vm_options *options, struct failure *why)
 
 void vm_free(lua_State *L)
 {
-    lua_close(L);
+    close_state(L);
 }
 
 size_t vm_memory(lua_State *L)

@@ -13,6 +13,9 @@ struct vm_options {
     const struct bundle *bundle;                  /* borrowed for the life of the state */
     void (*open_host)(lua_State *L, void *owner); /* pushes the table `host` */
     void *open_host_owner;
+    size_t
+        memory_limit_bytes; /* 0 = none. Running scripts fail with "not enough memory" beyond it; what the core
+                                  hands to a parked script may go over it, since nothing could catch that */
     bool tooling; /* `fura test`, `run`, `console`: all standard libraries and the system's package
                      path as well */
 };

@@ -95,6 +95,11 @@ static void announce(struct watchdog_run *run)
     atomic_store_explicit(&current_id, run ? run->id : 0, memory_order_release);
 }
 
+bool watchdog_is_running(void)
+{
+    return current != NULL;
+}
+
 void watchdog_begin(struct watchdog_run *run)
 {
     run->outer = current;

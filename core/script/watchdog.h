@@ -23,6 +23,9 @@ void watchdog_leave(lua_State *L);
 /* "jit", "interpreter" (the self-test failed) or "off" (not started). For status. */
 const char *watchdog_mode(void);
 
+/* Is Lua running right now, between begin and end? */
+bool watchdog_is_running(void);
+
 /* One stretch of Lua, from resume to yield. Stretches nest: a guarded rule inside a request. */
 struct watchdog_run {
     lua_State *co;     /* the coroutine that is stopped */
