@@ -43,3 +43,15 @@ CREATE INDEX admin_login_attempts_since ON admin_login_attempts (since);
 CREATE INDEX drivers_username_prefix ON drivers (lower(username) text_pattern_ops);
 CREATE INDEX drivers_first_name_prefix ON drivers (lower(first_name) text_pattern_ops);
 CREATE INDEX drivers_last_login ON drivers (last_login_at, id);
+
+-- Forms that move money count once, however often they are sent.
+CREATE TABLE admin_forms (
+    key uuid PRIMARY KEY,
+    used_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX admin_forms_used ON admin_forms (used_at);
+
+-- What the panel filters and adds up.
+CREATE INDEX payments_amount ON payments (amount_kopecks, created_at);
+CREATE INDEX payments_paid ON payments (paid_at) INCLUDE (amount_kopecks) WHERE paid_at IS NOT NULL;
+CREATE INDEX refunds_done ON refunds (updated_at) INCLUDE (amount_kopecks) WHERE status = 'succeeded';

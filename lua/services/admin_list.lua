@@ -89,7 +89,7 @@ local function rows_of(list, filter, page)
 end
 
 local function count(list, filter)
-  local row, problem = host.pg.one(("SELECT count(*) AS n FROM (SELECT FROM %s%s LIMIT %d) AS some"):format(
+  local row, problem = host.pg.one(("SELECT count(*) AS n FROM (SELECT FROM %s%s LIMIT %d) AS counted"):format(
     list.count_from or list.from, filter:where(), COUNT_LIMIT + 1), unpack(filter.values, 1, #filter.values))
   return row and row.n, problem
 end
@@ -137,7 +137,10 @@ function admin_list.page(list, filter, asked)
   page.backward = page.cursor ~= nil and page.cursor.backward
   local results = host.task.all {
     function() return rows_of(list, filter, page) end,
-    function() return asked.uncounted and 0 or count(list, filter) end,
+    function()
+      if asked.uncounted then return 0 end
+      return count(list, filter)
+    end,
   }
   local rows, total = results[1][1], results[2][1]
   if not rows or not total then return failed(results[1][2] or results[2][2]) end

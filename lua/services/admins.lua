@@ -41,13 +41,13 @@ end
 --- @return {login: string, role: string, totp_url: string?}? added
 --- @return table? failure  login_taken, encryption_key_missing
 function admins.add(account)
-  local secret, sealed, problem = host.crypto.random(SECRET_BYTES), nil, nil
+  local secret, sealed = host.crypto.random(SECRET_BYTES), nil
   if account.totp then
-    sealed, problem = secrets.seal(secret, totp_context(account.login))
-    if not sealed then return nil, problem end
+    local why
+    sealed, why = secrets.seal(secret, totp_context(account.login))
+    if not sealed then return nil, why end
   end
-  local added
-  added, problem = insert(account, host.crypto.random(16), sealed)
+  local added, problem = insert(account, host.crypto.random(16), sealed)
   if not added then return nil, problem end
   return { login = account.login, role = account.role, totp_url = account.totp and totp.url(secret, account.login) }
 end

@@ -32,6 +32,11 @@ local NOTICES = {
   job_done = "Задание выполнено.", token_dropped = "Доступ к бирже забыт, следующий вызов войдёт заново.",
 }
 
+--- The hidden field every form of an admin carries.
+function page.csrf(context)
+  return context.admin and view.html(('<input type="hidden" name="csrf" value="%s">'):format(context.admin.csrf))
+end
+
 --- A view alone, for parts of pages.
 function page.part(name, values)
   return view.render("admin/" .. name, values)
@@ -52,7 +57,7 @@ end
 --- @param about {title: string, nav: string?, problem: table?, status: integer?}
 function page.whole(name, values, about, context)
   values.can_act = context.admin and context.admin.role == "admin"
-  values.csrf = context.admin and view.html(('<input type="hidden" name="csrf" value="%s">'):format(context.admin.csrf))
+  values.csrf = page.csrf(context)
   local body = page.part(name, values)
   local markup = page.part("layout", {
     title = about.title, nav = about.nav, menu = MENU, body = body, admin = context.admin, csrf = values.csrf,

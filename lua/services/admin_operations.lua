@@ -1,0 +1,179 @@
+--- What keeps the product going, for the panel: messages that wait or died, jobs, the exchange's access and copies, the
+--- server's generation.
+local admin_list = require "services.admin_list"
+local admin_trail = require "services.admin_trail"
+local breaker = require "services.breaker"
+local cargo_token = require "services.cargo_token"
+local failure = require "kit.failure"
+local host = host
+local jobs = require "services.jobs"
+local outbox = require "services.outbox"
+local rules = require "kit.rules"
+
+local operations = {}
+
+local function unavailable(problem)
+  return nil, failure("database_unavailable", { text = tostring(problem), retry_after_s = 5 })
+end
+
+-- ---- the outbox ----
+
+local LIST = {
+  columns = "id::text, kind, chat_key, payload, state, attempts, next_at, tried_at, sent_at, last_error, created_at, uncertain",
+  from = "outbox", key = { "id", "bigint" }, sorts = { id = { "id", "bigint" } }, sort = "id", descending = true,
+}
+
+local SHOW = { dead = "state = 'dead'", open = "state IN ('waiting', 'sending')", sent = "state = 'sent'" }
+
+function operations.outbox(asked)
+  local filter = admin_list.filter():add("kind = ?", asked.kind):add("chat_key = ?", asked.q)
+  if SHOW[asked.show] then filter:also(SHOW[asked.show]) end
+  local page, problem = admin_list.page(LIST, filter, asked)
+  if not page then return nil, problem end
+  page.depth = outbox.depth()
+  return page
+end
+
+local function find_entry(id)
+  local row, problem = host.pg.one("SELECT " .. LIST.columns .. " FROM outbox WHERE id = $1::text::bigint", id)
+  if row then return row end
+  if problem then return unavailable(problem) end
+  return nil, failure "not_found"
+end
+
+--- Try a dead one again.
+function operations.retry(id, actor)
+  local entry, problem = find_entry(id)
+  if not entry then return nil, problem end
+  local found
+  found, problem = outbox.retry(id)
+  if found == nil then return unavailable(problem) end
+  if not found then return nil, failure "not_dead" end
+  return admin_trail.write(actor, { action = "outbox.retried", target_type = "outbox", target_id = id,
+    details = { kind = entry.kind, chat_key = entry.chat_key, error = entry.last_error } })
+end
+
+--- Give a dead one up; what it said stays in the trail.
+function operations.drop(id, actor)
+  local done, problem = host.pg.transaction(function(tx)
+    local row, why = tx:one([[
+      DELETE FROM outbox WHERE id = $1::text::bigint AND state = 'dead' RETURNING kind, chat_key, payload, last_error]], id)
+    if not row then return nil, why or failure "not_dead" end
+    return admin_trail.write(actor, { action = "outbox.dropped", target_type = "outbox", target_id = id,
+      details = { before = row } }, tx)
+  end)
+  if done then return true end
+  if problem.code == "not_dead" then return nil, problem end
+  return unavailable(problem)
+end
+
+-- ---- jobs ----
+
+function operations.jobs()
+  local list, problem = jobs.list()
+  if not list then return unavailable(problem) end
+  return list
+end
+
+function operations.run_job(name, actor)
+  local ran, problem = jobs.run_now(name)
+  if not ran and problem.code == "unknown_job" then return nil, failure "not_found" end
+  admin_trail.write(actor, { action = "job.run", target_type = "job", target_id = name,
+    details = { outcome = ran and "ok" or problem.code, result = ran and ran.result } })
+  if not ran then return nil, failure("job_failed", { text = tostring(problem) }) end
+  return ran
+end
+
+-- ---- the exchange ----
+
+local SCAN_STEP, SCAN_LIMIT = 5000, 400
+
+-- Keys of one driver's lists. Looks through the whole of Redis, a piece at a time, and stops at a bound.
+local function list_keys(driver_id)
+  local found, cursor, steps = {}, "0", 0
+  repeat
+    local reply = host.redis.command("SCAN", cursor, "MATCH", "user:" .. driver_id .. ":cargos:*", "COUNT", SCAN_STEP)
+    if not reply then return nil end
+    cursor, steps = tostring(reply[1]), steps + 1
+    for _, key in ipairs(reply[2]) do found[#found + 1] = key end
+  until cursor == "0" or steps >= SCAN_LIMIT
+  return found
+end
+
+local function driver_cache(driver_id)
+  local row = host.pg.one("SELECT id FROM sessions WHERE driver_id = $1::text::bigint AND revoked_at IS NULL", driver_id)
+  local key = "driver:" .. driver_id .. ":session"
+  local lists = {}
+  for i, name in ipairs(list_keys(driver_id) or {}) do
+    if i > 50 then break end
+    lists[i] = { key = name, left_s = host.redis.command("TTL", name) }
+  end
+  return { driver_id = driver_id, stored_sid = row and row.id, cached_sid = host.redis.command("GET", key),
+    left_s = host.redis.command("TTL", key), lists = lists }
+end
+
+--- Access to the exchange, breakers, and one driver's copies when asked.
+function operations.cache(driver_id)
+  return {
+    redis = host.redis.is_up(), token_age_s = cargo_token.age_s(), has_token = cargo_token.cached() ~= nil,
+    breakers = { cargotech = breaker.state "cargotech", yookassa = breaker.state "yookassa" },
+    driver = driver_id and driver_cache(driver_id),
+  }
+end
+
+--- Forget one driver's lists; the next look fetches them.
+--- @return {keys: integer}?
+function operations.clear_lists(driver_id, actor)
+  local keys = list_keys(driver_id)
+  if not keys then return nil, failure("not_ready", { text = "Redis is away" }) end
+  for _, key in ipairs(keys) do
+    host.redis.command("DEL", key)
+    host.shared.delete(key)
+  end
+  local ok, problem = admin_trail.write(actor, { action = "cache.cleared", target_type = "driver", target_id = driver_id,
+    details = { keys = #keys } })
+  if not ok then return nil, problem end
+  return { keys = #keys }
+end
+
+function operations.drop_token(actor)
+  local reply, problem = cargo_token.reset()
+  if reply == nil then return nil, failure("not_ready", { text = tostring(problem) }) end
+  return admin_trail.write(actor, { action = "cargo_token.dropped", target_type = "cargo_token" })
+end
+
+-- ---- the server ----
+
+--- What the master says of itself: generation, workers, the last reloads.
+function operations.server()
+  local answers, problem = host.script.ask_master { command = "status" }
+  local status = answers and answers[#answers]
+  if not status then return nil, failure("not_ready", { text = tostring(problem) }) end
+  return status
+end
+
+--- Rules with their hashes and examples, sorted by name.
+function operations.rules()
+  local list = {}
+  for name, about in pairs(rules.about()) do
+    list[#list + 1] = { name = name, path = about.path, hash = about.hash, examples = about.examples }
+  end
+  table.sort(list, function(a, b) return a.name < b.name end)
+  return list
+end
+
+--- Read everything again. The answer names what was wrong, and then nothing has changed.
+--- @return {ok: boolean, generation: integer, problems: string[]}?
+function operations.reload(actor)
+  local before = operations.server()
+  local answers, problem = host.script.ask_master { command = "reload" }
+  local outcome = answers and answers[#answers]
+  if not outcome then return nil, failure("not_ready", { text = tostring(problem) }) end
+  admin_trail.write(actor, { action = outcome.ok and "server.reloaded" or "server.reload_rejected", target_type = "server",
+    details = { before = { generation = before and before.generation },
+      after = { generation = outcome.ok and outcome.generation or before and before.generation },
+      problems = outcome.problems } })
+  return outcome
+end
+
+return operations

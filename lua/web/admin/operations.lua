@@ -1,0 +1,166 @@
+--- Queue, jobs, cache and exchange, rules and plugins.
+local contracts = require "contracts.admin.operations"
+local host = host
+local lists = require "web.admin.list"
+local page = require "web.admin.page"
+local show = require "web.admin.show"
+local view = require "kit.view"
+
+local operations = {}
+
+-- ---- queue ----
+
+local STATES = { waiting = { "ждёт", "warn" }, sending = { "отправляется", "warn" }, sent = { "отправлено", "ok" },
+  dead = { "не доставлено", "fail" } }
+
+local function state(row)
+  local words = STATES[row.state]
+  return show.badge(words[1], words[2])
+end
+
+local function entry_actions(row, context)
+  if row.state ~= "dead" or context.admin.role ~= "admin" then return "—" end
+  return page.part("parts/entry_actions", { row = row, csrf = page.csrf(context),
+    text = show.raw("Сообщение", row.payload) })
+end
+
+local OUTBOX = {
+  path = "/admin/outbox", nav = "outbox", title = "Очередь и недоставленные", contract = contracts.outbox,
+  filters = {
+    { name = "show", label = "Какие", options = { { "", "Все" }, { "dead", "Не доставлены" }, { "open", "Ждут" },
+      { "sent", "Отправлены" } } },
+    { name = "kind", label = "Вид" },
+    { name = "q", label = "Кому (chat_key)" },
+  },
+  above = function(output)
+    local depth = output.depth
+    if not depth then return nil end
+    return view.html(("<p class=\"health\">%s %s %s</p><br>"):format(
+      show.badge("ждут " .. show.count(depth.waiting), depth.waiting > 0 and "warn" or "ok")[1],
+      show.badge("не доставлено " .. show.count(depth.dead), depth.dead > 0 and "fail" or "ok")[1],
+      show.badge(("старейшее ждёт %d с"):format(depth.oldest_s), depth.oldest_s > 300 and "fail" or "none")[1]))
+  end,
+  empty = "Сообщений ещё не было.",
+}
+
+function operations.outbox(context, request, problem)
+  local list = setmetatable({ columns = {
+    { title = "Что", value = function(row) return row.kind end },
+    { title = "Кому", value = function(row) return row.chat_key end },
+    { title = "Состояние", value = state },
+    { title = "Попыток", number = true, extra = true, value = function(row) return row.attempts end },
+    { title = "Следующая", extra = true, value = function(row)
+      return row.state == "waiting" and show.time(row.next_at) or "—"
+    end },
+    { title = "Ошибка", value = function(row) return row.last_error or "—" end },
+    { title = "Создано", sort = "id", extra = true, value = function(row) return show.time(row.created_at) end },
+    { title = "Действия", value = function(row) return entry_actions(row, context) end },
+  } }, { __index = OUTBOX })
+  return lists.page(list)(context, request, problem)
+end
+
+-- An action of the panel that leads back to a page with a notice, or says what went wrong there.
+local function action(contract, back, done_code, sentences)
+  return function(context, request)
+    local input = {}
+    for _, values in ipairs { context.form, context.params } do
+      for name, value in pairs(values) do input[name] = value end
+    end
+    local done, problem = contract(input, context)
+    if done then return page.go(back.path, done_code) end
+    if not sentences[problem.code] then return nil, problem end
+    problem.message = sentences[problem.code]
+    return operations[back.page](context, request, problem)
+  end
+end
+
+local NOT_DEAD = { not_dead = "Это сообщение уже не среди недоставленных.", not_found = "Такого сообщения нет." }
+operations.retry = action(contracts.retry, { path = "/admin/outbox?show=dead", page = "outbox" }, "retried", NOT_DEAD)
+operations.drop = action(contracts.drop, { path = "/admin/outbox?show=dead", page = "outbox" }, "dropped", NOT_DEAD)
+
+-- ---- jobs ----
+
+local function iso_ago(text)
+  return show.ago(text and host.time.parse_iso8601(text))
+end
+
+local function whole(name, values, title, nav, problem, context)
+  return page.whole(name, values, { title = title, nav = nav, problem = problem,
+    status = problem and (problem.status or 422) }, context)
+end
+
+function operations.jobs(context, _, problem)
+  local output, why = contracts.jobs({}, context)
+  if not output then return nil, why end
+  return whole("jobs", { jobs = output.jobs, ago = iso_ago }, "Задания", "jobs", problem, context)
+end
+
+operations.run_job = action(contracts.run_job, { path = "/admin/jobs", page = "jobs" }, "job_done",
+  { job_failed = "Задание не удалось: причина в таблице и в логе." })
+
+-- ---- cache and exchange ----
+
+local BREAKER = { closed = { "работает", "ok" }, open = { "не отвечает, пауза", "fail" }, half_open = { "проверяем", "warn" } }
+
+local function breaker(state_name)
+  local words = BREAKER[state_name] or { state_name, "none" }
+  return show.badge(words[1], words[2])
+end
+
+function operations.cache(context, _, problem)
+  local asked = { driver = context.query.driver or context.form and context.form.driver }
+  local cache, why = contracts.cache(asked, context)
+  if not cache and why.code == "invalid_input" then
+    problem, cache = problem or why, contracts.cache({}, context)
+  end
+  if not cache then return nil, why end
+  return whole("cache", { cache = cache, breaker = breaker, asked = asked.driver }, "Кэш и биржа", "cache", problem, context)
+end
+
+function operations.clear_lists(context)
+  local done, problem = contracts.clear_lists(context.form, context)
+  if not done then return nil, problem end
+  return page.go("/admin/cache?driver=" .. context.form.driver, "cache_cleared")
+end
+
+operations.drop_token = action(contracts.drop_token, { path = "/admin/cache", page = "cache" }, "token_dropped", {})
+
+-- ---- rules and plugins ----
+
+-- «lua/rules/card.lua:12: …» with its place in front.
+local function place(reason)
+  local file, line, rest = tostring(reason):match "^%s*([%w_%./%-]+):(%d+): ?(.*)$"
+  if not file then return { text = tostring(reason) } end
+  return { place = file .. ":" .. line, text = rest }
+end
+
+local function refusals(server)
+  local list = {}
+  for i, reload in ipairs(server.reloads or {}) do
+    local lines = {}
+    for line in (reload.reason or ""):gmatch "[^\n]+" do lines[#lines + 1] = place(line) end
+    list[i] = { ok = reload.ok, at = reload.at, generation = reload.generation, origin = reload.origin, hash = reload.hash,
+      lines = lines }
+  end
+  return list
+end
+
+function operations.rules(context, _, problem, outcome)
+  local output, why = contracts.server({}, context)
+  if not output then return nil, why end
+  local problems = {}
+  for i, line in ipairs(outcome and outcome.problems or {}) do problems[i] = place(line) end
+  return whole("rules", { server = output.server, rules = output.rules, reloads = refusals(output.server),
+    rejected = outcome and not outcome.ok and problems or nil }, "Правила и плагины", "rules", problem, context)
+end
+
+function operations.reload(context, request)
+  local outcome, problem = contracts.reload({}, context)
+  if not outcome then return nil, problem end
+  if outcome.ok then return page.go("/admin/rules", "reloaded") end
+  local shown, why = operations.rules(context, request, nil, outcome)
+  if shown then shown.status = 422 end
+  return shown, why
+end
+
+return operations
