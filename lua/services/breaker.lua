@@ -32,6 +32,11 @@ function breaker.succeeded(service)
   host.log.info("breaker closed", { service = service })
 end
 
+--- Nothing was sent after all: another may be the probe.
+function breaker.abandoned(service)
+  if host.shared.get(key(service, "open_until")) ~= nil then host.shared.delete(key(service, "probe")) end
+end
+
 function breaker.failed(service)
   local failures = host.shared.increment(key(service, "failures"))
   local was_open = host.shared.get(key(service, "open_until")) ~= nil

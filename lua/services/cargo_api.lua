@@ -32,18 +32,40 @@ local function unavailable(text, details)
   return made
 end
 
--- Wait for the account's limit; background work leaves half of the burst to drivers and does not wait.
+-- CargoTech said when to come back: nobody of this node asks before.
+local HOLD = "cargotech:hold"
+local LONGEST_HOLD_MS = 60000
+
+local function held_ms()
+  local held, left_ms = host.shared.get(HOLD)
+  return held and left_ms or nil
+end
+
+local function hold(pause_ms)
+  host.shared.set(HOLD, true, math.ceil(math.min(LONGEST_HOLD_MS, pause_ms)))
+end
+
+-- Milliseconds to wait before a call may leave; nil: now. Background work leaves half of the burst to drivers.
+local function limiter_wait_ms(is_background)
+  local wait_ms = held_ms()
+  if wait_ms then return wait_ms end
+  local passed
+  passed, wait_ms = token_bucket.take(
+    { key = "cargotech:limiter", rate = PER_SECOND, burst = BURST, node_share = nodes.count() },
+    { reserve = is_background and BACKGROUND_RESERVE or 0 })
+  return not passed and wait_ms or nil
+end
+
+-- Drivers wait for the account's limit as long as their deadline lets them, background work does not.
 local function pass_limiter(is_background)
-  local bucket = { key = "cargotech:limiter", rate = PER_SECOND, burst = BURST, node_share = nodes.count() }
-  local reserve = is_background and BACKGROUND_RESERVE or 0
   while true do
-    local passed, wait_ms = token_bucket.take(bucket, { reserve = reserve })
-    if passed then return true end
+    local wait_ms = limiter_wait_ms(is_background)
+    if not wait_ms then return true end
     if is_background or wait_ms >= remaining_ms() then
       host.metrics.count("upstream_limited_total", { service = SERVICE })
       return nil, unavailable("over the account's limit", { limited = true })
     end
-    host.task.sleep(wait_ms)
+    host.task.sleep(math.max(1, wait_ms))
   end
 end
 
@@ -86,23 +108,37 @@ local function judge(answer, problem)
   end
   if status == 404 then return nil, failure("not_found", { service = SERVICE, text = "not found upstream" }) end
   local retry = RETRIED[status] or false
-  return nil, unavailable("answered " .. status,
-    { retry = retry, broken = retry or status >= 500, pause_ms = retry and pause_asked_ms(answer) or nil })
+  local pause_ms = retry and pause_asked_ms(answer) or nil
+  if status == 429 and pause_ms then hold(pause_ms) end
+  return nil, unavailable("answered " .. status, { retry = retry, broken = retry or status >= 500, pause_ms = pause_ms })
 end
 
--- One call through breaker and limiter. Gives the token too, so that a dead one can be dropped.
+local function note_outcome(body, why)
+  if body then cargo_token.accepted() end
+  if body or not why.broken then breaker.succeeded(SERVICE) else breaker.failed(SERVICE) end
+end
+
+-- What a call needs before it may leave: room in the limit and a token.
+local function admit(call)
+  local passed, limited = pass_limiter(call.background)
+  if not passed then return nil, limited end
+  return cargo_token.get()
+end
+
+-- One call through breaker and limiter. `why.was_current`: the refused token was the one everybody uses.
 local function attempt(call)
   local open, wait_ms = breaker.allow(SERVICE)
   if not open then return nil, unavailable("breaker is open", { retry_after_s = wait_ms / 1000 }) end
-  local passed, limited = pass_limiter(call.background)
-  if not passed then return nil, limited end
-  local token, problem = cargo_token.get()
-  if not token then return nil, problem end
+  local token, problem = admit(call)
+  if not token then
+    breaker.abandoned(SERVICE)
+    return nil, problem
+  end
   local answer, trouble = send(call, token)
   local body, why = judge(answer, trouble)
-  if body or not why.broken then breaker.succeeded(SERVICE) else breaker.failed(SERVICE) end
+  note_outcome(body, why)
   if body then return body, nil, answer.body end
-  if why.token_died then cargo_token.drop(token) end
+  if why.token_died then why.was_current = cargo_token.drop(token) end
   return nil, why
 end
 
@@ -112,6 +148,7 @@ local function attempt_authorised(call)
   if body or not why.token_died then return body, why, text end
   body, why, text = attempt(call)
   if body or not why.token_died then return body, why, text end
+  if why.was_current then cargo_token.refused_after_login() end
   alerts.raise("cargotech_token_refused", "CargoTech refuses a token right after login", {})
   return nil, failure("upstream_auth_failed", { service = SERVICE, text = "token refused twice" })
 end
@@ -121,7 +158,7 @@ local function pause_before(retry, why)
   return math.max(planned, why.pause_ms or 0)
 end
 
---- GET a path. Deadline: the task's, else 10 s.
+--- GET a path. Deadline: the task's, else 10 s. In the background it is tried once: the next driver tries again.
 --- @param call {path: string, query: table?, background: boolean?, request_id: string?}
 --- @return table? body      decoded
 --- @return table? failure   upstream_unavailable, upstream_auth_failed or not_found
@@ -130,7 +167,7 @@ function cargo_api.get(call)
   for retry = 1, #RETRY_PAUSES_MS + 1 do
     local body, why, text = attempt_authorised(call)
     if body then return body, nil, text end
-    if not why.retry or retry > #RETRY_PAUSES_MS then return nil, why end
+    if not why.retry or call.background or retry > #RETRY_PAUSES_MS then return nil, why end
     local pause_ms = pause_before(retry, why)
     if pause_ms >= remaining_ms() then return nil, why end
     host.task.sleep(pause_ms)

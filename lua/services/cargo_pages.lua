@@ -20,26 +20,56 @@ local function remembered_of(filters)
   return kept
 end
 
---- What a set of filters means upstream: {filters, query, hash, remembered}. Worked out once per table of filters.
+local function hash_of(query)
+  return host.crypto.hex(host.crypto.md5(host.json.encode(query, { sorted = true })))
+end
+
+-- The same for all pages of one search.
+local function search_of(query)
+  local search = {}
+  for name, value in pairs(query) do search[name] = value end
+  search.limit, search.offset = nil, nil
+  return hash_of(search)
+end
+
+--- What a set of filters means upstream: {filters, query, hash, search, remembered}. Worked out once per table of filters.
 function cargo_pages.prepare(filters)
   local prepared = prepared_queries:get(filters)
   if prepared then return prepared end
   local query = rules.query.build(filters)
-  local compact = host.json.encode(query, { sorted = true })
   prepared = {
     filters = filters, query = query, remembered = remembered_of(filters),
-    hash = host.crypto.hex(host.crypto.md5(compact)),
+    hash = hash_of(query), search = search_of(query),
   }
   prepared_queries:set(filters, prepared)
   return prepared
 end
 
-local function spec_of(prepared, is_background)
+local function listed_key(prepared)
+  return "cargos:listed:" .. prepared.search
+end
+
+-- When a page of the search that drivers look at was fetched last; nil and a failure when that cannot be known.
+local function listed_at(prepared)
+  local shown, problem = host.redis.command("GET", listed_key(prepared))
+  return tonumber(shown) or 0, problem
+end
+
+local function note_listed(prepared)
   local lives = host.config.cache
+  host.redis.command("SET", listed_key(prepared), ("%.3f"):format(host.time.now()), "EX", lives.list_s + lives.stale_s)
+end
+
+-- options: background = for nobody in particular; scan = for prices, no driver looks at it
+local function spec_of(prepared, options)
+  local lives, background = host.config.cache, options and options.background
   return {
     name = "cargos", key = "cargos:page:" .. prepared.hash, fresh_s = lives.list_s, keep_s = lives.stale_s,
+    background = background,
     fetch = function()
-      return cargo_api.fetch { path = "/v2/cargos/views", query = prepared.query, background = is_background }
+      local text, problem = cargo_api.fetch { path = "/v2/cargos/views", query = prepared.query, background = background }
+      if text and not (options and options.scan) then note_listed(prepared) end
+      return text, problem
     end,
   }
 end
@@ -84,7 +114,7 @@ function cargo_pages.prefetch_next(prepared, meta)
   filters.offset = meta.next_offset
   local next_page = cargo_pages.prepare(filters)
   if not host.shared.add("prefetch:" .. next_page.hash, true, PREFETCH_EVERY_MS) then return end
-  host.timer.after(PREFETCH_AFTER_MS, function() copies.refresh_later(spec_of(next_page, true)) end)
+  host.timer.after(PREFETCH_AFTER_MS, function() copies.refresh_later(spec_of(next_page, { background = true })) end)
 end
 
 --- The stored copy of a query's page, fetched when there is no fresh one.
@@ -118,40 +148,56 @@ end
 local PRICES_MAX_AGE_S = 60
 local SCAN_PAGES, SCAN_LIMIT = 3, 100
 
+local function refresh_prices(prepared)
+  if not host.shared.add("reprice:" .. prepared.hash, true, PRICES_MAX_AGE_S * 1000 / 2) then return end
+  local spec = spec_of(prepared, { background = true, scan = true })
+  spec.max_age_s = PRICES_MAX_AGE_S
+  copies.refresh_later(spec)
+end
+
 local function scan_page(filters, offset)
   local at = {}
   for name, value in pairs(filters) do at[name] = value end
   at.limit, at.offset = SCAN_LIMIT, offset
   local prepared = cargo_pages.prepare(at)
-  local page, _, problem = cargo_pages.get(prepared)
-  if not page then return nil, problem end
-  if host.time.now() - page.fetched_at > PRICES_MAX_AGE_S then
-    local spec = spec_of(prepared, true)
-    spec.max_age_s = PRICES_MAX_AGE_S
-    if host.shared.add("reprice:" .. prepared.hash, true, PRICES_MAX_AGE_S * 1000 / 2) then copies.refresh_later(spec) end
+  local copy, _, problem = copies.get(spec_of(prepared, { scan = true }))
+  if not copy then return nil, problem end
+  if host.time.now() - copy.fetched_at > PRICES_MAX_AGE_S then refresh_prices(prepared) end
+  return cargo_pages.decode(copy, prepared)
+end
+
+-- The wanted cargos of a page go into `found`; gives how many were new.
+local function collect(page, wanted, found)
+  local count = 0
+  for _, cargo in ipairs(page.cargos) do
+    local id = type(cargo) == "table" and type(cargo.id) == "number" and ("%.0f"):format(cargo.id)
+    if id and wanted[id] and not found[id] then found[id], count = cargo, count + 1 end
   end
-  return page
+  return count
+end
+
+-- Nothing is called gone unless the scan saw the whole list, and saw it after every page that drivers look at.
+local function covers_all(last_page, oldest, filters)
+  if last_page.meta.next_offset or last_page.meta.loaded < last_page.meta.total then return false end
+  local listed, problem = listed_at(cargo_pages.prepare(filters))
+  return not problem and oldest >= listed
 end
 
 --- Raw cargos among `wanted` (a set of ids as text) by id, from pages everyone shares.
 --- @return table<string, table>? found
---- @return boolean? complete  the scan reached the end of the list, so what it did not find is gone
+--- @return boolean? complete  what was not found is gone
 --- @return table? failure
 function cargo_pages.find(filters, wanted)
-  local found, missing, offset = {}, 0, 0
+  local found, missing, offset, oldest = {}, 0, 0, math.huge
   for _ in pairs(wanted) do missing = missing + 1 end
   for _ = 1, SCAN_PAGES do
     local page, problem = scan_page(filters, offset)
-    if not page then
-      if offset == 0 then return nil, nil, problem end
-      return found, false
-    end
-    for _, cargo in ipairs(page.cargos) do
-      local id = type(cargo) == "table" and type(cargo.id) == "number" and ("%.0f"):format(cargo.id)
-      if id and wanted[id] and not found[id] then found[id], missing = cargo, missing - 1 end
-    end
-    if missing == 0 or not page.meta.next_offset then return found, page.meta.next_offset == nil end
+    if not page and offset == 0 then return nil, nil, problem end
+    if not page then return found, false end
+    missing, oldest = missing - collect(page, wanted, found), math.min(oldest, page.fetched_at)
     offset = page.meta.next_offset
+    if missing == 0 then return found, true end
+    if not offset then return found, covers_all(page, oldest, filters) end
   end
   return found, false
 end

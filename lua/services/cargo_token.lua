@@ -5,14 +5,14 @@ local alerts = require "services.alerts"
 local audit = require "services.audit"
 local breaker = require "services.breaker"
 local failure = require "kit.failure"
+local locks = require "services.locks"
 
 local cargo_token = {}
 
 local KEY = "cargotech:api:token"
-local LOCK = "cargotech:login:lock"
+local LOCK = "cargotech:login"
 local PAUSE = "cargotech:login:pause"
 local REFUSALS = "cargotech:login:refusals"
-local LOCK_MS = 20000
 local LOGIN_TIMEOUT_MS = 10000
 local SHARED_MS = 1000
 local POLL_MS = 100
@@ -46,11 +46,18 @@ end
 local DROP = 'if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end return 0'
 
 --- Forget a token that CargoTech refused, unless another has taken its place.
+--- @return boolean dropped  it was the one everybody uses
 function cargo_token.drop(token)
+  local was_shared = false
   for _, key in ipairs { "cargotech:token", "cargotech:token:node" } do
-    if host.shared.get(key) == token then host.shared.delete(key) end
+    if host.shared.get(key) == token then
+      host.shared.delete(key)
+      was_shared = true
+    end
   end
-  host.redis.eval(DROP, { KEY }, { token })
+  local dropped, problem = host.redis.eval(DROP, { KEY }, { token })
+  if problem then return was_shared end
+  return dropped == 1
 end
 
 --- Forget the token and any pause: the next call logs in.
@@ -70,19 +77,30 @@ local function paused_ms()
   return node_left
 end
 
+-- This node knows of refusals: the next call that passes forgets them.
+local TROUBLED = "cargotech:login:troubled"
+
 local function pause_after_refusal()
   local refusals = host.redis.command("INCR", REFUSALS) or host.shared.increment(REFUSALS, 1, 86400000)
   local pause_s = math.min(MAX_PAUSE_S, 2 ^ math.min(refusals - 1, 20))
   host.redis.command("EXPIRE", REFUSALS, 86400)
   host.redis.command("SET", PAUSE, refusals, "PX", pause_s * 1000)
   host.shared.set(PAUSE, true, pause_s * 1000)
+  host.shared.set(TROUBLED, true)
   return pause_s
 end
 
-local function forget_refusals()
+--- A token was refused although it had just been given: that is a refused login, and as dangerous to repeat.
+function cargo_token.refused_after_login()
+  local pause_s = pause_after_refusal()
+  host.log.warn("CargoTech refuses the token of a new login", { pause_s = pause_s })
+end
+
+--- A call passed: the account is well.
+function cargo_token.accepted()
+  if not host.shared.get(TROUBLED) then return end
+  for _, key in ipairs { TROUBLED, PAUSE, REFUSALS } do host.shared.delete(key) end
   host.redis.command("DEL", PAUSE, REFUSALS)
-  host.shared.delete(PAUSE)
-  host.shared.delete(REFUSALS)
 end
 
 -- ---- logging in ----
@@ -132,37 +150,32 @@ local function log_in()
   local ttl_s = host.config.cargotech.token_cache_ttl_s
   host.redis.command("SET", KEY, token, "EX", ttl_s)
   keep(token, ttl_s)
-  forget_refusals()
+  host.shared.set(TROUBLED, true) -- refusals may have been another node's
   note_attempt("ok", answer.status)
   return token
 end
 
-local UNLOCK = DROP
-
--- True: ours. False: someone else logs in.
-local function lock(owner)
-  local reply, problem = host.redis.command("SET", LOCK, owner, "NX", "PX", LOCK_MS)
-  if problem then return host.shared.add(LOCK, owner, LOCK_MS) end
-  return reply ~= nil
+local function is_paused()
+  if not paused_ms() then return nil end
+  return failure("upstream_auth_failed", { service = "cargotech", text = "login is paused", paused = true })
 end
 
-local function unlock(owner)
-  host.redis.eval(UNLOCK, { LOCK }, { owner })
-  if host.shared.get(LOCK) == owner then host.shared.delete(LOCK) end
+-- Another may have logged in while we waited for the lock.
+local function log_in_unless_done()
+  local token = cargo_token.cached()
+  if token then return token end
+  return log_in()
 end
 
 local function log_in_alone()
   local owner = host.crypto.uuid()
   local give_up_at = host.time.monotonic_ms() + LOGIN_TIMEOUT_MS
   repeat
-    local left = paused_ms()
-    if left then
-      return nil, failure("upstream_auth_failed", { service = "cargotech", text = "login is paused", paused = true })
-    end
-    if lock(owner) then
-      local token, problem = cargo_token.cached()
-      if not token then token, problem = log_in() end
-      unlock(owner)
+    local paused = is_paused()
+    if paused then return nil, paused end
+    if locks.take(LOCK, owner) then
+      local token, problem = locks.hold(LOCK, owner, log_in_unless_done)
+      locks.free(LOCK, owner)
       return token, problem
     end
     host.task.sleep(POLL_MS)

@@ -3,12 +3,12 @@
 --- one fetches; the rest wait for its result.
 local host = host
 local failure = require "kit.failure"
+local locks = require "services.locks"
 
 local copies = {}
 
 local STALE_WAIT_MS = 2000    -- how long a driver waits for a fresh one when there is a stale one
 local FETCH_MS = 10000
-local LOCK_MS = 15000
 local POLL_MS = 60
 local AFTER_FAILURE_MS = 3000 -- how long nobody asks again while there is a stale one
 
@@ -41,23 +41,20 @@ local function write(spec, text)
   return unpack_copy(packed)
 end
 
+local function forget(spec)
+  host.redis.command("DEL", spec.key)
+  host.shared.delete(shared_key(spec))
+end
+
 local function is_fresh(copy, spec)
   return copy ~= nil and host.time.now() - copy.fetched_at < (spec.max_age_s or spec.fresh_s)
 end
 
 -- ---- one fetches for all ----
 
-local UNLOCK = 'if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end return 0'
-
-local function lock(spec, owner)
-  local reply, problem = host.redis.command("SET", "lock:" .. spec.key, owner, "NX", "PX", LOCK_MS)
-  if problem then return host.shared.add("lock:" .. spec.key, owner, LOCK_MS) end
-  return reply ~= nil
-end
-
-local function unlock(spec, owner)
-  host.redis.eval(UNLOCK, { "lock:" .. spec.key }, { owner })
-  if host.shared.get("lock:" .. spec.key) == owner then host.shared.delete("lock:" .. spec.key) end
+-- So that nobody asks again at once. What failed in the background says nothing about a driver's own attempt.
+local function note_failure(spec, code)
+  if not spec.background then host.shared.set("failed:" .. spec.key, code, AFTER_FAILURE_MS) end
 end
 
 local function fetch_locked(spec)
@@ -65,35 +62,47 @@ local function fetch_locked(spec)
   if is_fresh(copy, spec) then return copy end
   host.shared.delete("failed:" .. spec.key)
   local text, problem = spec.fetch()
-  if not text then
-    host.shared.set("failed:" .. spec.key, problem.code, AFTER_FAILURE_MS)
-    return nil, problem
+  if text then return write(spec, text) end
+  if problem.code == "not_found" then forget(spec) end
+  note_failure(spec, problem.code)
+  return nil, problem
+end
+
+-- Someone else fetches: what they got, or why they failed; nil to go on waiting.
+local function result_of_another(spec)
+  local made = read(spec)
+  if is_fresh(made, spec) then return made end
+  local code = host.shared.get("failed:" .. spec.key)
+  if code then return nil, failure(code, { service = "cargotech", text = "another worker's call failed" }) end
+end
+
+local function wait_for_lock(spec, owner)
+  while not locks.take(spec.key, owner) do
+    if spec.background then return nil, failure("upstream_unavailable", { text = "another fetches already" }) end
+    host.task.sleep(POLL_MS)
+    local made, problem = result_of_another(spec)
+    if made or problem then return made, problem end
   end
-  return write(spec, text)
 end
 
 -- In a task of its own: whoever started it may stop waiting.
 local function fetch_once(spec)
   local owner = host.crypto.uuid()
   local copy, problem = host.task.with_deadline(FETCH_MS, function()
-    while not lock(spec, owner) do
-      host.task.sleep(POLL_MS)
-      local made = read(spec)
-      if is_fresh(made, spec) then return made end
-      local code = host.shared.get("failed:" .. spec.key)
-      if code then return nil, failure(code, { service = "cargotech", text = "another worker's call failed" }) end
-    end
-    return fetch_locked(spec)
+    local made, why = wait_for_lock(spec, owner)
+    if made or why then return made, why end
+    return locks.hold(spec.key, owner, function() return fetch_locked(spec) end)
   end)
-  unlock(spec, owner) -- also when the deadline passed
+  locks.free(spec.key, owner) -- also when the deadline passed
   return copy, problem
 end
 
 local function fetch_shared(spec)
-  return host.task.single_flight("copy:" .. spec.key, function()
+  local flight = (spec.background and "copy in background:" or "copy:") .. spec.key
+  return host.task.single_flight(flight, function()
     local copy, problem = fetch_once(spec)
     if copy or problem.code ~= "timeout" then return copy, problem end
-    host.shared.set("failed:" .. spec.key, "upstream_unavailable", AFTER_FAILURE_MS)
+    note_failure(spec, "upstream_unavailable")
     return nil, failure("upstream_unavailable", { service = "cargotech", text = "took too long" })
   end)
 end
@@ -104,7 +113,8 @@ local function count(spec, state)
   host.metrics.count("cache_total", { cache = spec.name, state = state })
 end
 
---- @param spec {key: string, name: string, fresh_s: integer, keep_s: integer, fetch: fun(): string?, table?, max_age_s: number?}
+--- @param spec {key: string, name: string, fresh_s: integer, keep_s: integer, fetch: fun(): string?, table?, max_age_s: number?,
+---   background: boolean?}  background: for nobody in particular; gives way to drivers
 --- @return {text: string, stamp: string, fetched_at: number}? copy
 --- @return "hit"|"miss"|"stale"|nil state
 --- @return table? failure  when nothing is stored and nothing came

@@ -23,6 +23,7 @@ end
 
 --- Once a worker.
 function nodes.start()
+  host.task.spawn(beat)
   host.timer.every(BEAT_MS, beat)
 end
 

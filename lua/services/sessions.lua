@@ -152,11 +152,28 @@ end
 
 -- ---- tokens ----
 
--- Newest first. Production refuses to start without keys of its own.
-local SECRETS = host.config.session.secret or { "development only: this key protects nothing" }
+local DEVELOPMENT_KEY = "session:development_key"
+local configured = host.config.session.secret
+local made_up = {}
+
+if not configured and host.config.allow_public_development then
+  error("session.secret: is missing (expected SESSION_SECRET of at least 32 bytes, because allow_public_development "
+    .. "lets others in, got nothing)", 0)
+end
+
+--- Keys of tokens, newest first. Production refuses to start without its own; a development server that has none makes
+--- one up, which its workers share and which dies with it.
+--- @return string[]
+function sessions.secrets()
+  if configured then return configured end
+  host.shared.add(DEVELOPMENT_KEY, made_up[1] or host.crypto.hex(host.crypto.random(32)))
+  local key = host.shared.get(DEVELOPMENT_KEY) or made_up[1]
+  if key ~= made_up[1] then made_up = { key } end
+  return made_up
+end
 
 local function token_for(driver_id, sid, now)
-  return jwt.sign({ sub = driver_id, sid = sid, iat = now, exp = now + TTL_S }, SECRETS)
+  return jwt.sign({ sub = driver_id, sid = sid, iat = now, exp = now + TTL_S }, sessions.secrets())
 end
 
 --- @param token string?
@@ -164,7 +181,7 @@ end
 --- @return table? failure
 function sessions.check(token)
   local now = math.floor(host.time.now())
-  local claims = token and jwt.verify(token, SECRETS, now)
+  local claims = token and jwt.verify(token, sessions.secrets(), now)
   if not claims then return nil, failure "unauthorized" end
   local ok, problem = is_live(claims.sub, claims.sid)
   if not ok then return nil, problem end

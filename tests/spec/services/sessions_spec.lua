@@ -2,7 +2,7 @@
 local sessions = require "services.sessions"
 local jwt = require "services.jwt"
 
-local SECRETS = host.config.session.secret or { "development only: this key protects nothing" }
+local SECRETS = sessions.secrets()
 local last_id = 880000000 + math.random(1, 1e6) * 10
 
 local function new_driver()
