@@ -1,0 +1,62 @@
+'use strict';
+// Whatever is killed, and in whatever order what happens is told: a payment counts once.
+const { test, before, after } = require('node:test');
+const assert = require('node:assert/strict');
+const { Product } = require('../support/product.js');
+const { until } = require('../support/client.js');
+
+const DRIVERS = 12;
+let product;
+let yookassa;
+
+before(async () => {
+  product = await Product.start({ env: { FURA_RATE_LIMITS: 'off' } });
+  yookassa = product.control('yookassa');
+});
+after(() => product.stop());
+
+const killWorker = async (n) => {
+  const workers = product.fura.workers();
+  const victim = workers[n % workers.length];
+  process.kill(victim, 'SIGKILL');
+  const replaced = () => product.fura.workers().length === 2 && !product.fura.workers().includes(victim);
+  await until(replaced, { what: 'a new worker', timeoutMs: 30000 });
+  await product.fura.untilReady();
+};
+/** A tap of a driver whose connection may die with a worker. */
+const tap = async (driver) => {
+  for (;;) {
+    const answer = await driver.post('/api/v1/payments', { tariff: '1_month' }).catch(() => undefined);
+    if (answer?.json?.confirmation_url) return answer.json;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+};
+
+test('workers are killed while drivers pay: every payment is made once and counts once', async () => {
+  const drivers = await Promise.all(Array.from({ length: DRIVERS }, (_, n) => product.login({ id: 3001 + n })));
+  await yookassa.post('notifications', { duplicates: 2, hold: 7, order: 'reverse' });
+  let done = false;
+  let kills = 0;
+  const killing = (async () => {
+    for (; !done || kills < 3; kills++) await killWorker(kills);
+  })();
+  const payments = await Promise.all(drivers.map(tap));
+  for (const payment of payments) {
+    await yookassa.post('pay', { id: new URL(payment.confirmation_url).pathname.split('/').pop() });
+    await product.postgres.query("UPDATE payments SET created_at = now() - interval '3 minutes', next_check_at = NULL");
+    await product.fura.command('jobs', 'run', 'payments.reconcile');
+  }
+  await yookassa.post('release');
+  done = true;
+  await killing;
+  const paid = () => product.postgres.value("SELECT count(*) FROM payments WHERE status = 'succeeded'").then(Number);
+  await until(async () => (await paid()) === DRIVERS, { what: 'all payments to succeed', timeoutMs: 30000 });
+  const open = () => product.postgres.value('SELECT count(*) FROM payment_inbox WHERE next_try_at IS NOT NULL').then(Number);
+  await until(async () => (await open()) === 0, { what: 'all notifications to be looked after', timeoutMs: 30000 });
+  const made = (await yookassa.get('state')).payments;
+  assert.equal(made.length, DRIVERS);
+  const rows = await product.postgres.query('SELECT count(*), min(days), max(days) FROM subscription_grants GROUP BY driver_id');
+  assert.deepEqual(rows, Array.from({ length: DRIVERS }, () => ['1', '30', '30']));
+  const left = await product.postgres.query("SELECT DISTINCT ceil(extract(epoch FROM expires_at - now()) / 86400) FROM subscriptions");
+  assert.deepEqual(left, [['30']]);
+});
