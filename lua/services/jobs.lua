@@ -170,7 +170,7 @@ end
 --- @return table? failure  unknown_job, lease_taken, or that of the run
 function jobs.run_now(name)
   local job = by_name[name]
-  if not job then return nil, failure("unknown_job", { text = tostring(name) }) end
+  if not job then return nil, failure("unknown_job", { text = "there is no job called " .. tostring(name) }) end
   local give_up_ms = host.time.monotonic_ms() + RUN_NOW_WAIT_MS
   while true do
     local result, problem = run_until_quiet(job)

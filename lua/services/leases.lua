@@ -52,7 +52,7 @@ end
 function leases.with(name, fn, options)
   local owner, taken_ms = host.crypto.uuid(), host.time.monotonic_ms()
   local row, problem = ask(TAKE, name, owner)
-  if not row then return nil, problem or failure("lease_taken", { service = "leases", text = name }) end
+  if not row then return nil, problem or failure("lease_taken", { service = "leases", text = "another process is at it: " .. name }) end
   local work = host.task.spawn_with(
     { label = name, detached = false, deadline_ms = options and options.deadline_ms }, fn)
   local keeper = host.task.spawn_with({ label = name .. " lease", detached = false }, keep, name, owner, taken_ms, work)
