@@ -24,11 +24,11 @@ local page_fields = {
   meta = { type = "object", fields = card_fields.meta },
 }
 
--- JSON of a page up to the member that tells how it was got.
+-- JSON of a page up to the member that tells how it was got; the same text on every worker, for the ETag's sake.
 local function render(page)
   local body = schema.complete(page_fields, { cards = cards_of(page.cargos, "ru"), meta = page.meta })
   body.fetched_at = host.time.iso8601(page.fetched_at)
-  return host.json.encode(body):sub(1, -2) .. ',"cache":"'
+  return host.json.encode(body, { sorted = true }):sub(1, -2) .. ',"cache":"'
 end
 
 local TAG_ENDING = { hit = '"', miss = '"', stale = '-stale"' }
