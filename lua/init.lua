@@ -5,6 +5,7 @@ local access = require "kit.access"
 local cache = require "kit.cache"
 local cargo_token = require "services.cargo_token"
 local check_session = require "contracts.auth.check_session"
+local events = require "services.events"
 local failure = require "kit.failure"
 local input = require "kit.input"
 local jobs = require "services.jobs"
@@ -12,10 +13,12 @@ local make_context = require "kit.context"
 local nodes = require "services.nodes"
 local openapi = require "kit.openapi"
 local panel = require "web.admin.panel"
+local plugins = require "services.plugins"
 local problems = require "web.pages.problems"
 local rate_limit = require "services.rate_limit"
 local respond = require "kit.respond"
 local routes = require "routes"
+local rules = require "kit.rules"
 local sessions = require "services.sessions"
 local settings = require "services.settings"
 local subscriptions = require "services.subscriptions"
@@ -141,6 +144,17 @@ local function answer_unmatched(request, context)
   return refuse(nil, failure "not_found", context)
 end
 
+-- In the name of a plugin.
+local function refuse_plainly(request, problem)
+  return refuse(nil, problem, make_context(request))
+end
+
+-- Probes and figures must not depend on plugins.
+local function is_operation(request, index)
+  local route = routes[index]
+  return request.listener == METRICS_LISTENER or route ~= nil and route.operations == true
+end
+
 --- @param request Request
 --- @param index integer  of `routes`; 0 when none fits
 --- @return Response
@@ -154,22 +168,39 @@ local function dispatch(request, index)
   local ok, problem = admit(request, route, context)
   if not ok then return refuse(route, problem, context) end
   if route.contract then return run_contract(request, route, context) end
+  if route.plugin then return plugins.handle(route, request, refuse_plainly) end
   context.query = input.query(request.query_string) or {}
   local markup, headers = route.page(nil, context)
   return respond.html(context, markup, { headers = headers })
 end
 
 jobs.define(require "jobs")
+jobs.define(plugins.jobs())
+plugins.add_routes(routes)
 openapi.publish(routes)
 
 -- What commands may ask of a running server (lua/commands).
 local calls = {
   ["jobs.list"] = jobs.list,
   ["jobs.run"] = function(asked) return jobs.run_now(asked.name) end,
+  ["plugins.list"] = plugins.about,
+  ["rules.errors"] = rules.errors,
+  reload_rejected = function(outcome)
+    events.emit("reload.rejected", outcome)
+    return true
+  end,
 }
+
+-- A script raised or was stopped in the middle of a request.
+local function failed(about)
+  events.emit("request.failed", about)
+end
+
+rules.watch(function(about) events.emit("rule.failed", about) end)
 
 -- Once a worker, before the generation is accepted: nothing here may wait for the outside world.
 local function start()
+  plugins.start()
   if host.script.info().role ~= "serve" then return end
   sessions.watch_redis()
   nodes.start()
@@ -182,4 +213,7 @@ local function start()
   end)
 end
 
-return { routes = routes, dispatch = dispatch, start = start, calls = calls }
+return {
+  routes = routes, dispatch = plugins.wrap(dispatch, { skip = is_operation, refuse = refuse_plainly }), start = start, calls = calls,
+  failed = failed,
+}

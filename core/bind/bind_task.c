@@ -203,6 +203,7 @@ static int l_spawn_with(lua_State *L)
     lua_insert(L, 2); /* options, handle, fn, ... */
 
     struct task_spec spec = {.label = label.data ? label.data : task_label(parent),
+                             .cpu_budget_ms = (unsigned)bind_opt_number(L, 1, "cpu_ms", 0),
                              .deadline_ms = child_deadline_ms(L, parent, detached),
                              .on_end = on_task_end,
                              .owner = handle};
@@ -256,6 +257,20 @@ static int l_remaining_ms(lua_State *L)
     if (!task || !task_deadline_ms(task))
         return 0;
     lua_pushnumber(L, task_timeout_ms(task, UINT32_MAX));
+    return 1;
+}
+
+/* Elapsed less waited is what a piece of a task cost the worker. */
+static int l_waited_ms(lua_State *L)
+{
+    enum { KINDS_MAX = 16 };
+    struct task_wait_time times[KINDS_MAX];
+    struct task *task = task_of(L);
+    unsigned count = task ? task_wait_times(task, times, KINDS_MAX) : 0;
+    double total_us = 0;
+    for (unsigned i = 0; i < count; i++)
+        total_us += (double)times[i].total_us;
+    lua_pushnumber(L, total_us / 1000);
     return 1;
 }
 
@@ -421,11 +436,8 @@ static void make_class(lua_State *L, const char *name, const luaL_Reg *methods, 
 }
 
 static const luaL_Reg functions[] = {
-    {"sleep", l_sleep},
-    {"spawn_with", l_spawn_with},
-    {"remaining_ms", l_remaining_ms},
-    {"semaphore", l_semaphore},
-    {NULL, NULL},
+    {"sleep", l_sleep},         {"spawn_with", l_spawn_with}, {"remaining_ms", l_remaining_ms},
+    {"waited_ms", l_waited_ms}, {"semaphore", l_semaphore},   {NULL, NULL},
 };
 static const luaL_Reg handle_methods[] = {
     {"join", l_join}, {"cancel", l_cancel}, {"ended", l_ended}, {NULL, NULL}};

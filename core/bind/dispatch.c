@@ -1,6 +1,7 @@
 /* dispatch.c: see dispatch.h. An exchange lives from the request's head until both its task and its
  * bytes are done. */
 #include "bind/dispatch.h"
+#include "bind/bind.h"
 #include "bind/exchange.h"
 #include "base/clock.h"
 #include "base/conf.h"
@@ -39,7 +40,7 @@ struct routes {
     struct route *list;
     unsigned count;
     struct route unmatched; /* metrics of 404 and 405 */
-    int dispatch_ref, serve_ref;
+    int dispatch_ref, serve_ref, failed_ref;
 };
 
 struct dispatch {
@@ -168,6 +169,11 @@ static enum result take_functions(struct generation *generation, struct routes *
         return fail(why, R_REJECTED, "lua/init.lua: the table it returns needs `dispatch`");
     }
     routes->dispatch_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    generation_push_member(generation, "failed");
+    bool wants_failures = lua_isfunction(L, -1);
+    routes->failed_ref = wants_failures ? luaL_ref(L, LUA_REGISTRYINDEX) : LUA_NOREF;
+    if (!wants_failures)
+        lua_pop(L, 1);
     request_open(L);
     if (luaL_loadbuffer(L, (const char *)dispatch_lua, sizeof dispatch_lua, "=dispatch") != 0)
         abort();
@@ -325,6 +331,32 @@ static void reply_result(struct exchange *exchange, const struct task_end *end)
     reply_failure(exchange, R_REJECTED, false);
 }
 
+static void set_text(lua_State *L, const char *name, struct slice value)
+{
+    bind_push_slice(L, value);
+    lua_setfield(L, -2, name);
+}
+
+/* A script raised or was stopped: the application's failed(about), when it has one, runs in a task of its own. */
+static void tell_of_failure(const struct exchange *exchange, const struct task_end *end)
+{
+    const struct routes *routes = generation_attached(exchange->generation);
+    lua_State *L = generation_lua(exchange->generation);
+
+    if (routes->failed_ref == LUA_NOREF || end->rc != R_REJECTED)
+        return;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, routes->failed_ref);
+    lua_createtable(L, 0, 6);
+    set_text(L, "request_id", http_id(exchange->request));
+    set_text(L, "method", http_method(exchange->request));
+    set_text(L, "route", slice_cstr(exchange->route ? exchange->route->pattern : ""));
+    set_text(L, "text", slice_cstr(end->message));
+    set_text(L, "stack", slice_cstr(end->error));
+    lua_pushboolean(L, end->over_budget);
+    lua_setfield(L, -2, "stopped");
+    task_spawn(exchange->generation, L, 1, &(struct task_spec){.label = "failed request"});
+}
+
 static void on_task_end(void *owner, struct task *task, const struct task_end *end)
 {
     struct exchange *exchange = owner;
@@ -332,6 +364,7 @@ static void on_task_end(void *owner, struct task *task, const struct task_end *e
     exchange->wait_count = task_wait_times(task, exchange->waits, EXCHANGE_WAITS_MAX);
     exchange->task = NULL;
     task_report(task, end);
+    tell_of_failure(exchange, end);
     if (end->rc == R_OK)
         reply_result(exchange, end);
     else

@@ -121,6 +121,34 @@ function rules.about()
   return about
 end
 
+-- Counted for the node and for exactly this source.
+local function errors_key(name)
+  return ("rules:errors:%s:%s"):format(name, about[name].hash)
+end
+
+--- How often each rule failed since this source of it was loaded: name → count.
+function rules.errors()
+  local counts = {}
+  for name in pairs(about) do counts[name] = host.shared.get(errors_key(name)) or 0 end
+  return counts
+end
+
+local watchers = {}
+
+--- Call `fn({rule, function, text, stack})` whenever a rule failed.
+function rules.watch(fn)
+  watchers[#watchers + 1] = fn
+end
+
+local function tell(name, function_name, problem)
+  host.metrics.count("rule_errors_total", { rule = name })
+  host.shared.increment(errors_key(name))
+  host.log.error("rule failed", { rule = name, ["function"] = function_name, error = tostring(problem.text) })
+  for _, fn in ipairs(watchers) do
+    fn({ rule = name, ["function"] = function_name, text = tostring(problem.text), stack = problem.stack })
+  end
+end
+
 local BUDGET = { warn_ms = 50, kill_ms = 500 }
 
 --- Call a function of a rule so that its mistake, or its endless loop, stays its own.
@@ -130,8 +158,7 @@ function rules.call(name, function_name, ...)
   local result, problem = host.script.guard(("rule %s.%s"):format(name, function_name), BUDGET,
     loaded[name][function_name], ...)
   if result ~= nil or type(problem) ~= "table" or not problem.code then return result end
-  host.metrics.count("rule_errors_total", { rule = name })
-  host.log.error("rule failed", { rule = name, ["function"] = function_name, error = tostring(problem.text) })
+  tell(name, function_name, problem)
   return nil, failure("rule_failed", { service = "rules", text = tostring(problem.text) })
 end
 

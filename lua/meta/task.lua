@@ -8,7 +8,7 @@ function task.sleep(ms) end
 ---Run `fn(...)` in a task of its own, which outlives the caller unless `detached = false` is passed to spawn_with.
 ---@return TaskHandle
 function task.spawn(fn, ...) end
----@param options {label?: string, deadline_ms?: integer, detached?: boolean}  deadline from now; detached=false ends it with its parent
+---@param options {label?: string, deadline_ms?: integer, cpu_ms?: integer, detached?: boolean}  deadline from now; cpu_ms: between two waits; detached=false ends it with its parent
 function task.spawn_with(options, fn, ...) end
 
 ---@class TaskHandle
@@ -41,6 +41,9 @@ function task.single_flight(key, fn) end
 ---Milliseconds left of this task's deadline; nil when it has none.
 ---@return number?
 function task.remaining_ms() end
+---Milliseconds this task has spent waiting so far: what passed less this is what it kept the worker busy.
+---@return number
+function task.waited_ms() end
 ---Run fn with a nearer deadline: nil and a failure "timeout" when it passes first. Yields.
 ---@param ms integer
 ---@param fn fun(): ...

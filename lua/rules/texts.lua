@@ -55,6 +55,7 @@ local problems = {
   encryption_key_missing = { "Временный сбой. Мы уже знаем.", "A temporary fault. We know about it." },
   invalid_setting = { "Такое значение не подходит.", "That value does not fit." },
   not_ready = { "Сервер ещё не готов.", "The server is not ready yet." },
+  plugin_failed = { "Сервис временно недоступен. Попробуйте ещё раз.", "The service is not available for a moment. Try again." },
   internal_error = { "Ошибка на сервере. Мы уже знаем.", "A server error. We know about it." },
 }
 
@@ -198,6 +199,7 @@ local app = {
   open_source = { "Открыть на бирже", "Open at the exchange" },
   contact_locked = { "Телефон и отклик открываются с подпиской: {price} за {days} {days|день|дня|дней}.",
     "Phone and response come with a subscription: {price} for {days} {days|day|days}." },
+  contact_locked_now = { "Телефон и отклик открываются с подпиской.", "Phone and response come with a subscription." },
   unlock = { "Открыть контакт и отклик", "Unlock contact and response" },
   have_promo = { "У меня есть промокод", "I have a promo code" },
   respond = { "Откликнуться", "Respond" },
@@ -288,6 +290,7 @@ local app = {
 -- ---- what the bot says ----
 local bot = {
   greeting = { "Откройте WebApp:", "Open the WebApp:" },
+  payment_paid = { "Оплачено. Подписка до {date}.", "Paid until {date}." },
   open_app = { "Открыть приложение", "Open the app" },
 
   -- to dispatchers, in Russian

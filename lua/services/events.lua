@@ -4,6 +4,30 @@ local host = host
 
 local events = {}
 
+--- Every event that is told of, with what its payload holds.
+events.about = {
+  ["driver.authenticated"] = "driver_id, first_name: a driver logged in",
+  ["cargo.viewed"] = "driver_id, cargo_id: a driver opened a cargo",
+  ["response.created"] = "response_id, driver_id, cargo_id: a driver answered to a cargo",
+  ["response.status_changed"] = "response_id, driver_id, cargo_id, status: a dispatcher decided",
+  ["payment.succeeded"] = "payment_id, driver_id, amount: money arrived",
+  ["payment.refunded"] = "payment_id, driver_id, amount: money went back",
+  ["subscription.activated"] = "driver_id, expires_at: access was given or prolonged",
+  ["subscription.expiring"] = "driver_id, expires_at, days_left: access ends soon",
+  ["promo.applied"] = "driver_id, code: a promo code was used",
+  ["rule.failed"] = "rule, function, text: a rule raised or computed for too long",
+  ["reload.rejected"] = "generation, origin, hash, reason: an edit was refused; the old version serves on",
+  ["request.failed"] = "request_id, method, route, text, stack, stopped: a request ended by an error in a script",
+}
+
+--- Their names, sorted.
+function events.names()
+  local names = {}
+  for name in pairs(events.about) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
 local subscribers = {}
 
 --- Call `fn(payload, name)` for every event of that name in this worker.

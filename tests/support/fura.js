@@ -38,8 +38,9 @@ function binary() {
 }
 
 class Fura {
-  /** `env` wins over SETTINGS; undefined removes a variable. */
-  constructor({ env = {}, conf } = {}) {
+  /** `env` wins over SETTINGS; undefined removes a variable. `root`: another application folder than this repository. */
+  constructor({ env = {}, conf, root = ROOT } = {}) {
+    this.root = root;
     this.folder = tempFolder('run');
     this.conf = conf ? ['-c', conf] : [];
     const inherited = Object.fromEntries(INHERITED.map((name) => [name, process.env[name]]));
@@ -55,7 +56,7 @@ class Fura {
 
   commandWith(input, ...args) {
     const [name, ...rest] = args;
-    return run(binary(), [name, ...this.conf, ...rest], { env: this.env, cwd: ROOT, input });
+    return run(binary(), [name, ...this.conf, ...rest], { env: this.env, cwd: this.root, input });
   }
 
   async migrate() {
@@ -65,7 +66,7 @@ class Fura {
 
   /** Start and wait until it listens; with `ready`, also until /readyz says 200. `onOutput(text)` sees its log. */
   async serve({ ready = true, onOutput } = {}) {
-    this.child = new Child(binary(), ['serve', ...this.conf], { env: this.env, cwd: ROOT, deathSignal: 'TERM', onOutput });
+    this.child = new Child(binary(), ['serve', ...this.conf], { env: this.env, cwd: this.root, deathSignal: 'TERM', onOutput });
     const [, address] = await this.child.waitFor(/Listening on (?:https?:\/\/)?([\w.[\]:-]+:\d+)/, READY_TIMEOUT_MS);
     this.client = new Client(`http://${address}`);
     if (ready) await this.untilReady();

@@ -8,12 +8,12 @@ const { initData } = require('./initdata.js');
 const simulators = require('../simulators/run.js');
 
 class Product {
-  /** options: {env, conf, serve: false to only prepare, simulators: options of run.js, ready: false not to wait}. */
-  static async start({ env = {}, conf, serve = true, ready = true, simulators: given = {} } = {}) {
+  /** options: {env, conf, root: another application folder, serve: false to only prepare, simulators: options of run.js, ready: false not to wait}. */
+  static async start({ env = {}, conf, root, serve = true, ready = true, simulators: given = {} } = {}) {
     const product = new Product();
     try {
       await product.startServices(given);
-      await product.prepare({ env, conf });
+      await product.prepare({ env, conf, root });
       if (serve) {
         await product.fura.serve({ ready });
         await product.connectWebhooks();
@@ -34,8 +34,8 @@ class Product {
     if (failed) throw failed.reason;
   }
 
-  async prepare({ env, conf }) {
-    this.fura = new Fura({ conf, env: { ...this.serviceEnv(), ...env } });
+  async prepare({ env, conf, root }) {
+    this.fura = new Fura({ conf, root, env: { ...this.serviceEnv(), ...env } });
     await this.fura.migrate();
   }
 
