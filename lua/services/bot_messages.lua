@@ -127,6 +127,6 @@ local plain = {
     } }
   end,
 }
-kinds.driver_status, kinds.greeting, kinds.alert = plain, plain, plain
+kinds.driver_status, kinds.payment_notice, kinds.greeting, kinds.alert = plain, plain, plain, plain
 
 return kinds

@@ -2,6 +2,7 @@
 local host = host
 local breaker = require "services.breaker"
 local cargo_api = require "services.cargo_api"
+local yookassa = require "services.yookassa"
 
 local health = {}
 
@@ -65,8 +66,13 @@ end
 
 --- Ask the outside services themselves.
 function health.deep()
-  local body, problem = cargo_api.me()
-  return { cargotech = { ok = body ~= nil, error = problem and problem.code or nil } }
+  local asked = host.task.all { cargo_api.me, yookassa.me }
+  local shown = {}
+  for index, name in ipairs { "cargotech", "yookassa" } do
+    local body, problem = asked[index][1], asked[index][2]
+    shown[name] = { ok = body ~= nil, error = body == nil and problem and problem.code or nil }
+  end
+  return shown
 end
 
 return health

@@ -8,6 +8,8 @@ local host = host
 local access_tokens = require "services.access_tokens"
 local alerts = require "services.alerts"
 local audit = require "services.audit"
+local events = require "services.events"
+local outbox = require "services.outbox"
 local rules = require "kit.rules"
 local subscriptions = require "services.subscriptions"
 local yookassa = require "services.yookassa"
@@ -93,7 +95,7 @@ local function note_mismatch(tx, row, object, reason)
   return "mismatch"
 end
 
-local function adopt(tx, row, object)
+local function adopt(tx, row, object, cause)
   local url = part(object, "confirmation").confirmation_url
   if row.gateway_id and (row.confirmation_url or type(url) ~= "string") then return true end
   row.confirmation_url = type(url) == "string" and url or nil
@@ -106,7 +108,7 @@ local function adopt(tx, row, object)
     end,
     function() return row.gateway_id ~= nil or write_history(tx, row, "gateway_created", row.status, details) end,
     function()
-      row.gateway_id = object.id
+      row.was_lost, row.gateway_id = row.gateway_id == nil and cause ~= "created", object.id
       return true
     end,
   }
@@ -118,7 +120,10 @@ local function give_access(tx, row)
   if given == nil then return nil, problem end
   if not given then return true end
   return all_of {
-    function() return access_tokens.ensure(tx, row.driver_id) end,
+    function()
+      row.expires_at = given.expires_after
+      return access_tokens.ensure(tx, row.driver_id)
+    end,
     function()
       return audit.write_in(tx, { action = given.expires_before and "subscription.extended" or "subscription.created",
         target_type = "driver", target_id = row.driver_id, details = { days = row.days, payment_id = row.id,
@@ -126,6 +131,20 @@ local function give_access(tx, row)
     end,
   }
 end
+
+-- A driver whose payment page is long closed hears of it from the bot.
+local function tell_driver(tx, row)
+  local driver, problem = tx:one([[
+    SELECT language_code FROM drivers WHERE id = $1::bigint AND unreachable_at IS NULL]], row.driver_id)
+  if problem then return nil, problem end
+  if not driver or not row.expires_at then return true end
+  local day = host.time.parts(row.expires_at, host.config.timezone)
+  local text = rules.texts.bot("payment_paid", rules.texts.language_of(driver.language_code),
+    { date = ("%02d.%02d.%d"):format(day.day, day.month, day.year) })
+  return outbox.add(tx, { kind = "payment_notice", chat_key = row.driver_id, payload = { text = text } })
+end
+
+local LATE = { reconcile = true, compare = true }
 
 local function move(tx, row, object, cause)
   local status = object.status
@@ -141,6 +160,7 @@ local function move(tx, row, object, cause)
     function() return write_history(tx, row, cause, status, { reason = reason }) end,
     function() return write_trail(tx, row, "payment." .. status, { from = row.status, cause = cause, reason = reason }) end,
     function() return status ~= "succeeded" or give_access(tx, row) end,
+    function() return status ~= "succeeded" or not (LATE[cause] or row.was_lost) or tell_driver(tx, row) end,
   }
   if not ok then return nil, problem end
   return "applied"
@@ -153,13 +173,24 @@ local function settle(tx, object, cause)
   local reason = disagreement(row, object)
   if reason then return note_mismatch(tx, row, object, reason), nil, row end
   local ok
-  ok, problem = adopt(tx, row, object)
+  ok, problem = adopt(tx, row, object, cause)
   if not ok then return nil, problem end
   local legal = MOVES[row.status]
   if not legal or not legal[object.status] then return "unchanged", nil, row end
   local outcome
   outcome, problem = move(tx, row, object, cause)
   return outcome, problem, row
+end
+
+-- After the commit.
+local function announce(row, status)
+  host.metrics.count("payments_total", { status = status })
+  subscriptions.forget(row.driver_id)
+  if status ~= "succeeded" then return end
+  events.emit("payment.succeeded",
+    { payment_id = row.id, driver_id = row.driver_id, amount = rules.tariffs.amount(row.amount_kopecks) })
+  if not row.expires_at then return end
+  events.emit("subscription.activated", { driver_id = row.driver_id, expires_at = host.time.iso8601(row.expires_at) })
 end
 
 --- Make what the gateway says of a payment ours.
@@ -176,10 +207,7 @@ function settling.payment(object, cause)
     if not result then return nil, why end
     return result
   end)
-  if outcome == "applied" then
-    host.metrics.count("payments_total", { status = object.status })
-    subscriptions.forget(row.driver_id)
-  end
+  if outcome == "applied" then announce(row, object.status) end
   return outcome, problem, row
 end
 
@@ -303,8 +331,12 @@ function settling.refund(object, cause, own_id)
     return result
   end)
   if outcome == "applied" then
-    host.metrics.count("refunds_total", { status = tostring(object.status) })
+    host.metrics.count("refunds_total", { status = object.status })
     subscriptions.forget(payment.driver_id)
+    if object.status == "succeeded" then
+      events.emit("payment.refunded", { payment_id = payment.id, driver_id = payment.driver_id,
+        amount = rules.tariffs.amount(rules.tariffs.kopecks(object.amount.value)) })
+    end
   end
   return outcome, problem
 end

@@ -2,6 +2,7 @@
 local host = host
 local access_tokens = require "services.access_tokens"
 local audit = require "services.audit"
+local events = require "services.events"
 local failure = require "kit.failure"
 local rules = require "kit.rules"
 local subscriptions = require "services.subscriptions"
@@ -149,7 +150,11 @@ function promo_codes.apply(driver_id, code, context)
   end
   subscriptions.forget(driver_id)
   host.metrics.count("promo_applications_total", { outcome = applied and "applied" or problem.code })
-  if applied then return applied end
+  if applied then
+    events.emit("promo.applied", { driver_id = driver_id, code = code })
+    events.emit("subscription.activated", { driver_id = driver_id, expires_at = host.time.iso8601(applied.expires_at) })
+    return applied
+  end
   audit.write_later({ action = "promo_code.refused", actor_type = "driver", actor_id = driver_id,
     target_type = "promo_code", target_id = code:sub(1, 64), details = { reason = problem.code } }, context)
   if REFUSALS[problem.code] then return nil, problem end

@@ -210,6 +210,8 @@ test('a payment whose creation was never answered is found at the gateway by wha
   await reconcile();
   assert.deepEqual(await onlyPayment(id), { id: lost.id, status: 'succeeded', gatewayId: made.id });
   assert.equal(await grants(lost.id), 1);
+  const said = () => product.postgres.value(`SELECT payload->>'text' FROM outbox WHERE chat_key = '${id}'`);
+  assert.match(await said(), /^Оплачено. Подписка до \d\d\.\d\d\.\d{4}\.$/);
   await listen();
 });
 
@@ -310,6 +312,13 @@ test('with receipts configured a contact is asked for once and kept encrypted', 
   assert.equal((await product.fura.command('settings', 'unset', 'receipts')).code, 0);
 });
 
+test('a form works as well as JSON', async () => {
+  const driver = await login();
+  const answer = await driver.request('POST', '/api/v1/payments', { body: 'tariff=1_month', headers: { 'content-type': 'application/x-www-form-urlencoded' } });
+  assert.equal(answer.status, 201);
+  assert.equal(answer.json.tariff, '1_month');
+});
+
 test('own payments are listed newest first', async () => {
   const driver = await login();
   await pay(driver, { tariff: '1_month' });
@@ -377,4 +386,19 @@ test('an access token can be replaced and revoked, and dies with the access', as
   assert.equal((await driver.get(path)).json.access_token, second, 'renewal keeps it');
   assert.equal((await driver.delete(path)).status, 204);
   assert.equal((await driver.get(path)).status, 404);
+});
+
+test('without a database nothing is half done, and the gateway is told to come again', async () => {
+  const driver = await login();
+  const { json: payment } = await pay(driver);
+  await product.postgres.query('CHECKPOINT'); // the test's server is not durable by itself
+  await product.postgres.kill();
+  const refused = await pay(driver, { tariff: '3_months' });
+  assert.deepEqual([refused.status, refused.json.code], [503, 'database_unavailable']);
+  await yookassa.post('pay', { id: gatewayId(payment) });
+  const told = async () => (await yookassa.get('state')).delivered.at(-1)?.status === 503;
+  await until(told, { what: 'a notification that cannot be stored' });
+  await product.postgres.up();
+  await untilActive(driver);
+  assert.equal(await grants(payment.payment_id), 1);
 });

@@ -31,6 +31,23 @@ test('a flag is seen by all workers of two nodes within a second', async (contex
   assert.equal((await flagsOf(stranger)).promo_codes, false);
 });
 
+test('access given anywhere is seen by all workers of two nodes within a second', async (context) => {
+  const other = new Fura({ env: { ...product.serviceEnv(), FURA_RATE_LIMITS: 'off' } });
+  context.after(() => other.stop());
+  await other.serve();
+  const driver = await product.login({ id: 810 });
+  const there = other.client.as(driver.token);
+  const is = (client, active) => async () => (await client.get('/api/v1/subscription')).json.active === active;
+  const both = async (active) => (await everywhere(is(driver, active))) && (await everywhere(is(there, active)));
+  for (let n = 0; n < 3; n++) {
+    assert.ok(await both(false));
+    await product.postgres.query(`INSERT INTO subscription_grants (driver_id, source, source_id, days) VALUES (810, 'gift', 'g${n}', 5)`);
+    await soon(() => both(true), 'the access');
+    await product.postgres.query(`INSERT INTO subscription_grants (driver_id, source, source_id, days) VALUES (810, 'revoke', 'r${n}', 0)`);
+    await soon(() => both(false), 'its end');
+  }
+});
+
 test('looking at flags and settings costs no query', async () => {
   const driver = await product.login({ id: 803 });
   const scans = "SELECT coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0) FROM pg_stat_user_tables WHERE relname IN ('settings', 'feature_flags')";
