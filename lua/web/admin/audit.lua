@@ -16,27 +16,31 @@ local function text(value)
   return tostring(value)
 end
 
-local function is_record(value)
-  return type(value) == "table" and value[1] == nil and next(value) ~= nil
+-- The leaves of a value by their path: a list of named records (tariffs) by those names.
+local function flatten(value, path, into)
+  if type(value) ~= "table" then
+    into[path] = text(value)
+    return into
+  end
+  for key, member in pairs(value) do
+    local name = type(member) == "table" and type(member.name) == "string" and member.name or tostring(key)
+    flatten(member, path == "" and name or path .. "." .. name, into)
+  end
+  return into
 end
 
--- Rows of the diff: what differs between two values, by member when both are records.
+-- Rows of the difference: {path, before, after}.
 local function changes(before, after)
-  if not is_record(before) and not is_record(after) then return { { "", text(before), text(after) } } end
-  before, after = is_record(before) and before or {}, is_record(after) and after or {}
-  local names, seen, rows = {}, {}, {}
-  for _, values in ipairs { before, after } do
-    for name in pairs(values) do
-      if not seen[name] then
-        seen[name], names[#names + 1] = true, name
-      end
-    end
+  local was, is = flatten(before, "", {}), flatten(after, "", {})
+  local names, rows = {}, {}
+  for name, value in pairs(was) do
+    if is[name] ~= value then names[#names + 1] = name end
+  end
+  for name in pairs(is) do
+    if was[name] == nil then names[#names + 1] = name end
   end
   table.sort(names)
-  for _, name in ipairs(names) do
-    local was, is = text(before[name]), text(after[name])
-    if was ~= is then rows[#rows + 1] = { name, was, is } end
-  end
+  for i, name in ipairs(names) do rows[i] = { name, was[name], is[name] } end
   return rows
 end
 

@@ -68,13 +68,21 @@ function show.ago(seconds)
   return moment(seconds, text)
 end
 
+local COPY = '<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><rect x="9" y="9" width="11" height="11" rx="2"/>'
+  .. '<path d="M15 9V6a2 2 0 0 0-2-2H6a2 2 0 0 0-2 2v7a2 2 0 0 0 2 2h3"/></svg>'
+
+--- A button that copies a text.
+function show.copy(text, label)
+  return html(('<button type="button" class="copy" data-copy="%s" aria-label="%s">%s</button>'):format(escape(text),
+    escape(label), COPY))
+end
+
 --- A long id, shortened in the middle, with a button that copies it whole.
 function show.id(id)
   if not id or id == host.json.null then return "—" end
   local text = #id > 14 and id:sub(1, 8) .. "…" .. id:sub(-4) or id
-  return html(('<span class="id"><code title="%s">%s</code>'
-    .. '<button type="button" class="copy" data-copy="%s" aria-label="Скопировать %s">⧉</button></span>'):format(
-    escape(id), escape(text), escape(id), escape(id)))
+  return html(('<span class="id"><code title="%s">%s</code>%s</span>'):format(escape(id), escape(text),
+    show.copy(id, "Скопировать " .. id)[1]))
 end
 
 local MARKS = { ok = "✓", warn = "…", fail = "✕", info = "→", none = "–" }

@@ -26,8 +26,8 @@
   const copy = async (button) => {
     await navigator.clipboard?.writeText(button.dataset.copy);
     find('toast').textContent = 'Скопировано';
-    button.textContent = '✓';
-    setTimeout(() => { button.textContent = '⧉'; }, 1500);
+    button.classList.add('done');
+    setTimeout(() => button.classList.remove('done'), 1500);
   };
 
   document.addEventListener('click', (event) => {
