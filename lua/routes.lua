@@ -13,6 +13,7 @@
 ---   read_only   the access token of a subscription will do
 ---   revalidate  GET lists: ETag and `private, no-cache` instead of `no-store`
 local access_token = require "contracts.billing.access_token"
+local billing = require "web.pages.billing"
 local cargos = require "web.pages.cargos"
 local create_payment = require "contracts.billing.create_payment"
 local dictionary = require "contracts.cargo.list_dictionary"
@@ -26,6 +27,8 @@ local start = require "web.pages.start"
 local routes = {
   -- the Mini App
   { "GET", "/", access = "optional", page = start.shell },
+  { "GET", "/paywall", access = "optional", page = start.paywall },
+  { "GET", "/payments/return", access = "public", page = start.returned },
 
   -- who
   { "POST", "/api/v1/auth/telegram", access = "public", contract = login.telegram, page = start.app,
@@ -42,7 +45,7 @@ local routes = {
   { "GET", "/api/v1/cargos/prices", access = "driver", limit = "default", read_only = true,
     contract = require "contracts.cargo.show_prices", page = cargos.prices },
   { "GET", "/api/v1/cargos/{id}", access = "driver", limit = "default", read_only = true, contract = require "contracts.cargo.show_cargo",
-    page = cargos.detail, problem = problems.sheet },
+    page = cargos.detail, problem = responses.sheet_problem },
   { "GET", "/api/v1/dictionaries/points", access = "driver", limit = "default", read_only = true,
     contract = require "contracts.cargo.search_cities", page = cargos.cities, revalidate = true },
   { "GET", "/api/v1/dictionaries/load_types", access = "driver", limit = "default", read_only = true,
@@ -61,20 +64,24 @@ local routes = {
   -- money
   { "GET", "/api/v1/subscription", access = "driver", limit = "default",
     contract = require "contracts.billing.show_subscription" },
-  { "GET", "/api/v1/subscription/access-token", access = "driver", limit = "default", contract = access_token.show },
+  { "GET", "/api/v1/subscription/access-token", access = "driver", limit = "default", contract = access_token.show,
+    page = billing.access_key, problem = billing.key_problem },
   { "POST", "/api/v1/subscription/access-token", access = "driver", limit = "default",
     contract = access_token.replace },
   { "DELETE", "/api/v1/subscription/access-token", access = "driver", limit = "default",
     contract = access_token.revoke, status = 204 },
+  { "GET", "/api/v1/paywall", access = "driver", limit = "default",
+    contract = require "contracts.billing.show_paywall", page = billing.paywall, problem = billing.problem },
   { "GET", "/api/v1/tariffs", access = "public", contract = require "contracts.billing.list_tariffs" },
   { "POST", "/api/v1/payments", access = "driver", limit = "payment", contract = create_payment,
-    headers = { idempotency_key = "idempotency-key" } },
+    headers = { idempotency_key = "idempotency-key" }, page = billing.created, problem = billing.pay_problem },
   { "GET", "/api/v1/payments", access = "driver", limit = "default", revalidate = true,
     contract = require "contracts.billing.list_payments" },
   { "GET", "/api/v1/payments/{id}", access = "driver", limit = "default",
-    contract = require "contracts.billing.show_payment" },
+    contract = require "contracts.billing.show_payment", page = billing.payment, problem = billing.problem },
   { "POST", "/api/v1/promocodes/apply", access = "driver", limit = "promo",
-    contract = require "contracts.billing.apply_promo_code" },
+    contract = require "contracts.billing.apply_promo_code", page = billing.promo_applied,
+    problem = billing.promo_problem },
   { "POST", "/webhooks/yookassa", access = "public", contract = process_webhook,
     raw_body = true, headers = { signature = "x-webhook-signature" } },
   { "POST", "/webhooks/yookassa/{key}", access = "public", contract = process_webhook,

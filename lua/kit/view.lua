@@ -149,4 +149,24 @@ function view.static_url(name)
 end
 helpers.static_url = view.static_url
 
+local script_urls = cache.new { max = 16 }
+
+local function find_script(name)
+  local source = host.script.read("lua/web/static/" .. name .. ".js")
+  local small = host.script.read("build/static/" .. name .. ".min.js")
+  local hash = small and small:match "^/%*(%x+)%*/"
+  local fits = hash and host.crypto.hex(host.crypto.sha256(source)):sub(1, #hash) == hash
+  return view.static_url(name .. (fits and ".min.js" or ".js"))
+end
+
+--- The address of a script: of its small copy (tools/minify.js) while that was made of the script as it is now.
+helpers.script_url = function(name)
+  local url = script_urls:get(name)
+  if not url then
+    url = find_script(name)
+    script_urls:set(name, url)
+  end
+  return url
+end
+
 return view

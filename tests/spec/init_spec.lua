@@ -75,7 +75,7 @@ describe("the application", function()
       { headers = { authorization = "Bearer " .. token, ["hx-request"] = "true" } })
     assert.equal(400, response.status)
     assert.equal("text/html; charset=utf-8", response.headers["Content-Type"])
-    assert.equal("#results", response.headers["HX-Retarget"])
+    assert.equal("#filters-problem", response.headers["HX-Retarget"])
     assert.truthy(response.headers["Content-Security-Policy"])
   end)
 

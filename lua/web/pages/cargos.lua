@@ -1,4 +1,5 @@
 --- Cargo as HTML: the list, its next pages, the sheet, city options and type chips.
+local billing = require "web.pages.billing"
 local filters_page = require "web.pages.filters"
 local host = host
 local page = require "web.pages.page"
@@ -76,9 +77,28 @@ function cargos.results(output, context)
   return page.render("cargo/results", values, context)
 end
 
+-- «Бытовая техника, догруз»
+local function goods_of(cargo, say)
+  local parts = {}
+  if page.has(cargo.cargo_type) then parts[1] = cargo.cargo_type end
+  if cargo.partial_load then parts[#parts + 1] = say "partial_load" end
+  if cargo.round_trip then parts[#parts + 1] = say "round_trip" end
+  return table.concat(parts, ", ")
+end
+
+-- «20,0 тонн / 86 кубометров»: in the detail there is room for whole words.
+local function full_units(shown, say)
+  return (shown:gsub(say "cubic" .. "$", say "cubic_long"):gsub(" " .. say "tonnes" .. "%f[%z ]", " " .. say "tonnes_long"))
+end
+
+--- The sheet of a cargo, with the block of the driver's response.
 function cargos.detail(output, context)
   decorate(output, context)
-  return page.render("cargo/detail", { cargo = output, response_block = responses.block(output, context) }, context)
+  local function say(key) return rules.texts.say(key, context.language) end
+  return page.render("cargo/detail", {
+    cargo = output, goods = goods_of(output, say), cheapest = billing.cheapest(context),
+    response = responses.block(output, context), full_units = function(shown) return full_units(shown, say) end,
+  }, context)
 end
 
 --- Out-of-band prices, and cards of cargos that are gone.

@@ -11,9 +11,15 @@ view.add_helper("icon", function(name)
 end)
 
 --- Is there something to show? False for nil, null and empty text.
-view.add_helper("has", function(value)
+function page.has(value)
   return value ~= nil and value ~= host.json.null and value ~= ""
-end)
+end
+view.add_helper("has", page.has)
+
+--- @param shown string
+function page.is_uuid(shown)
+  return shown:find "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$" ~= nil
+end
 
 --- @param context {language: string}
 function page.render(name, values, context)
@@ -27,6 +33,15 @@ end
 function page.clock(seconds)
   local parts = host.time.parts(seconds, host.config.timezone)
   return ("%02d:%02d"):format(parts.hour, parts.min)
+end
+
+local HALF_A_YEAR_S = 183 * 86400
+
+--- «26 февраля», with the year when it is more than half a year away.
+function page.long_date(seconds, language)
+  local parts = host.time.parts(seconds, host.config.timezone)
+  local year = math.abs(seconds - host.time.now()) > HALF_A_YEAR_S and " " .. ("%d"):format(parts.year) or ""
+  return ("%d %s%s"):format(parts.day, rules.texts.month(parts.month, language), year)
 end
 
 --- YYYY-MM-DD of today plus some days, in the configured zone.

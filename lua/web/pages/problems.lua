@@ -13,11 +13,15 @@ function problems.toast(failure, document, context)
   return markup, placed("#toast", "innerHTML")
 end
 
---- The list could not be had: in its place, with a way to try again. Going too fast is only a toast.
+--- Wrong filters are told at their fields. A list that could not be had is replaced by a way to try again; going too
+--- fast is only a toast.
 function problems.list(failure, document, context)
   if failure.code == "rate_limited" then return problems.toast(failure, document, context) end
-  local markup = page.render("cargo/list_problem", { text = document.detail, fields = document.errors,
-    is_feed = document.status >= 500 }, context)
+  if failure.code == "invalid_filter" then
+    return page.render("filters/problem", { text = document.detail, fields = document.errors }, context),
+      placed("#filters-problem", "innerHTML")
+  end
+  local markup = page.render("cargo/list_problem", { text = document.detail, is_feed = document.status == 502 }, context)
   return markup, placed("#results", "outerHTML")
 end
 
@@ -29,8 +33,9 @@ function problems.sheet(failure, document, context)
 end
 
 --- Instead of the app: one title, one sentence, one button.
-function problems.edge(_, document, context)
-  return page.render("parts/edge", { text = document.detail, retry = document.status >= 429 }, context),
+function problems.edge(failure, document, context)
+  local retry_s = document.status >= 429 and math.max(5, math.ceil(failure.retry_after_s or 0)) or nil
+  return page.render("parts/edge", { text = document.detail, retry_s = retry_s, again = not retry_s }, context),
     placed("#app", "outerHTML")
 end
 

@@ -1,6 +1,7 @@
 --- Responses as HTML: the block `#resp` of a cargo's sheet, and the driver's list of them.
 local host = host
 local page = require "web.pages.page"
+local problems = require "web.pages.problems"
 local rules = require "kit.rules"
 
 local responses = {}
@@ -41,7 +42,7 @@ end
 --- @param context table  `response` and `contact` as the contract found them
 function responses.block(cargo, context)
   return page.render("response/block", {
-    cargo_id = cargo.id, response = context.response and decorate(context.response, context),
+    cargo_id = cargo.id, price = cargo.price, title = cargo.title, response = context.response and decorate(context.response, context),
     can_respond = context.can_respond, contact = contact_of(context),
   }, context)
 end
@@ -59,6 +60,15 @@ function responses.problem(_, document, context)
   end
   return page.render("response/problem", { text = text, needs_access = document.status == 402 }, context),
     { ["HX-Retarget"] = "#resp-problem", ["HX-Reswap"] = "innerHTML" }
+end
+
+--- A cargo that cannot be shown. One that is gone but was answered shows what we kept of it, and the answer.
+function responses.sheet_problem(failure, document, context)
+  local response = context.response
+  if document.status ~= 404 or not response then return problems.sheet(failure, document, context) end
+  return page.render("response/gone", {
+    cargo = response.cargo, text = document.detail, response_block = responses.block(response.cargo, context),
+  }, context)
 end
 
 local FILTERS = { { "all", "resp_all" }, { "waiting", "resp_waiting" }, { "accepted", "resp_accepted" } }

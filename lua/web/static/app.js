@@ -1,128 +1,173 @@
-// Joins the page to Telegram and to the person: login, the session's token, layers with Back, filters, the city field,
+// Joins the page to Telegram and to the person: login, layers with Back and the native buttons, filters, the city field,
 // loading ahead, prices, offline. Every state comes from the server as HTML.
 (function () {
   'use strict';
   var fura = window.fura, doc = document, root = doc.documentElement, body = doc.body;
-  var $ = function (selector, from) { return (from || doc).querySelector(selector); };
-  var $$ = function (selector, from) { return Array.prototype.slice.call((from || doc).querySelectorAll(selector)); };
-  var tg = function () { return window.Telegram && window.Telegram.WebApp; };
-  var can = function (version) { var app = tg(); return app && app.isVersionAtLeast && app.isVersionAtLeast(version); };
-  var token = fura.keep('token'), retried = false, autoPages = 0, opener = null, seenStart = false;
+  function $(selector, from) { return (from || doc).querySelector(selector); }
+  function $$(selector, from) { return Array.prototype.slice.call((from || doc).querySelectorAll(selector)); }
+  function on(events, does) { events.split(' ').forEach(function (name) { doc.addEventListener(name, does); }); }
+  function tg() { return window.Telegram && window.Telegram.WebApp; }
+  function can(version) { var app = tg(); return app && app.isVersionAtLeast && app.isVersionAtLeast(version) && app; }
+  function seen(element) { return element && element.getClientRects().length > 0; }
+  var token = fura.keep('token'), autoPages = 0, opener = null, started = false, signedInAt = 0, signingIn = null;
+  var AUTH = '/api/v1/auth/telegram', wide = matchMedia('(min-width:720px)');
 
   // ---- login ----
-  function initData() { var app = tg(); return fura.initData || (app && app.initData) || ''; }
+  function app() { return $('#app'); }
+  function initData() { var web = tg(); return fura.initData || (web && web.initData) || ''; }
   function userId() {
     try { return String(JSON.parse(new URLSearchParams(initData()).get('user')).id); } catch (e) { return ''; }
   }
+  // Instead of the app: one of the sentences that the page brought along.
   function edge(name) {
-    var app = $('#app'), made = $('#tpl-' + name).content.firstElementChild.cloneNode(true);
-    var dev = $('#dev-login');
-    app.replaceWith(made);
+    var made = $('#tpl-' + name).content.firstElementChild.cloneNode(true), dev = $('#dev-login');
+    $$('dialog').forEach(function (dialog) { if (dialog.open) dialog.close(); });
+    app().replaceWith(made);
     if (dev) { made.after(dev); htmx.process(dev); }
-    $$('.bar').forEach(function (bar) { bar.hidden = true; });
+    mirror();
   }
   function login() {
     if (!initData()) return edge(tg() && tg().platform && tg().platform !== 'unknown' ? 'menu' : 'outside');
-    return htmx.ajax('POST', '/api/v1/auth/telegram', { values: { init_data: initData() }, target: '#app', swap: 'outerHTML' });
+    if (app().dataset.page) return signIn().then(ready, function () { edge('refused'); });
+    return htmx.ajax('POST', AUTH, { values: { init_data: initData() }, target: '#app', swap: 'outerHTML' });
+  }
+  // A new session without touching the page; one at a time.
+  function signIn() {
+    signingIn = signingIn || fetch(AUTH, {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ init_data: initData() }),
+    }).then(function (answer) {
+      signingIn = null;
+      if (!answer.ok) throw answer;
+      return answer.json();
+    }).then(function (session) { token = fura.keep('token', session.session_token); signedInAt = Date.now(); });
+    return signingIn;
   }
   function begin() {
-    var app = $('#app'), user = userId();
-    if (app.dataset.auth !== 'none' && !(user && app.dataset.driver !== user)) return ready();
+    var auth = app().dataset.auth, user = userId();
+    if (auth === 'ok' && !(user && app().dataset.driver !== user)) return ready();
+    if (auth === 'edge') return;
     if (initData()) return login();
     // Outside of Telegram, or its library, which is late on purpose, knows what the address did not tell.
-    var script = $('script[src*="telegram-web-app"]'), waited = false;
-    function go() { if (!waited) { waited = true; login(); } }
+    var script = $('script[src*="telegram-web-app"]'), asked = false;
+    function go() { if (!asked) { asked = true; login(); } }
     if (tg() || !script) return go();
     script.addEventListener('load', go);
     script.addEventListener('error', go);
     setTimeout(go, 3000);
   }
   function ready() {
-    var app = $('#app');
-    if (!app || app.dataset.auth !== 'ok') return;
-    retried = false;
-    $$('.bar,#dev-login').forEach(function (left) { if (!app.contains(left)) left.remove(); });
-    if ($('#results[data-load]')) apply();
-    openWanted(app);
+    started = true;
+    if (app().dataset.lang) root.lang = app().dataset.lang;
+    $$('#dev-login').forEach(function (left) { left.remove(); });
+    $$('[data-load]').forEach(function (part) { part.removeAttribute('data-load'); htmx.trigger(part, 'fura:load'); });
+    openWanted();
     watchEnd();
+    mirror();
   }
-  function openWanted(app) {
-    if (seenStart) return;
-    seenStart = true;
-    var start = app.dataset.start || new URLSearchParams(initData()).get('start_param') || '';
-    var id = new URLSearchParams(location.search).get('cargo') || (/^cargo_(\d{1,18})$/.exec(start) || [])[1];
-    if (/^\d{1,18}$/.test(id || '')) openCargo(id, null);
+  // What the bot's message or a link asked to open.
+  function openWanted() {
+    if (openWanted.done || app().dataset.page) return;
+    openWanted.done = true;
+    var query = new URLSearchParams(location.search), start = app().dataset.start || new URLSearchParams(initData()).get('start_param') || '';
+    var cargo = query.get('cargo') || start.replace(/^cargo_/, ''), payment = query.get('payment') || start.replace(/^pay_/, '');
+    if (/^\d{1,18}$/.test(cargo)) openCargo(null, '/api/v1/cargos/' + cargo);
+    else if (/^[0-9a-f-]{36}$/.test(payment)) openPay(null, '/api/v1/payments/' + payment);
+    else if (start === 'sub') openPay(null, '/api/v1/paywall');
   }
 
   // ---- requests ----
-  doc.addEventListener('htmx:configRequest', function (event) {
+  on('htmx:configRequest', function (event) {
     var detail = event.detail, element = detail.elt;
-    if (token) detail.headers.Authorization = 'Bearer ' + token;
+    if (token && detail.path !== AUTH) detail.headers.Authorization = 'Bearer ' + token;
     detail.headers['Accept-Language'] = root.lang;
-    if (element.getAttribute('role') === 'combobox') {
-      var query = element.value.trim();
-      Object.keys(detail.parameters).forEach(function (name) { delete detail.parameters[name]; });
-      detail.parameters.q = query;
-    }
-    if (detail.path === '/api/v1/auth/telegram') delete detail.headers.Authorization;
+    if (element.getAttribute('role') === 'combobox') detail.parameters = { q: element.value.trim() };
   });
-  doc.addEventListener('htmx:afterRequest', function (event) {
-    var xhr = event.detail.xhr, fresh = xhr && xhr.getResponseHeader('X-Session-Token');
-    if (fresh) { token = fresh; fura.keep('token', fresh); }
-    if (xhr && xhr.status === 401) return onUnauthorised(xhr, event.detail);
-    if (event.detail.successful) $('#offline').hidden = navigator.onLine !== false;
+  on('htmx:afterRequest', function (event) {
+    var detail = event.detail, xhr = detail.xhr, fresh = xhr.getResponseHeader('X-Session-Token');
+    if (fresh) { token = fura.keep('token', fresh); signedInAt = signedInAt || Date.now(); }
+    if (xhr.status === 401) return onUnauthorised(xhr, detail);
+    if (xhr.status === 429) countDown(detail.elt, xhr.getResponseHeader('Retry-After') || 1);
+    if (detail.elt.id === 'filters') { if (xhr.status === 400) openFilters(); else if (xhr.status) closeFilters(); }
+    if (xhr.status >= 400) haptic('notificationOccurred', 'error');
+    mirror();
   });
+  // Once, silently: a new session and the same request again.
   function onUnauthorised(xhr, detail) {
+    var request = detail.requestConfig;
     if (xhr.getResponseHeader('X-Problem-Code') === 'session_replaced') return edge('replaced');
-    if (detail.pathInfo.requestPath === '/api/v1/auth/telegram' || retried) return edge('menu');
-    retried = true;
-    token = '';
-    fura.keep('token', '');
-    login();
+    if (request.path === AUTH) return edge('refused');
+    if (!initData()) return location.reload();
+    if (Date.now() - signedInAt < 10000 && !signingIn) return edge('refused');
+    signIn().then(function () {
+      htmx.ajax(request.verb, request.path, { source: detail.elt, target: detail.target, values: request.parameters });
+    }, function () { edge('refused'); });
   }
-  doc.addEventListener('htmx:beforeSwap', function (event) {
+  function countDown(button, seconds) {
+    if (button.tagName !== 'BUTTON' || button.children.length) return;
+    var label = button.textContent, timer = setInterval(tick, 1000);
+    function tick() {
+      button.disabled = seconds > 0;
+      button.textContent = seconds > 0 ? label + ' · ' + seconds : label;
+      if (seconds-- <= 0) clearInterval(timer);
+    }
+    tick();
+  }
+  on('htmx:beforeSwap', function (event) {
     var type = event.detail.xhr.getResponseHeader('Content-Type') || '';
-    if (type.indexOf('text/html') !== 0 && event.detail.xhr.status !== 204) event.detail.shouldSwap = false;
+    if (type.indexOf('text/html') !== 0) event.detail.shouldSwap = false;
   });
-  doc.addEventListener('htmx:sendError', function () { if (navigator.onLine === false) $('#offline').hidden = false; stopBusy(); });
-  doc.addEventListener('htmx:timeout', stopBusy);
-  function stopBusy() { var results = $('#results'); if (results) results.removeAttribute('aria-busy'); }
+  on('htmx:sendError htmx:timeout', function (event) {
+    setOffline();
+    stopBusy();
+    if (navigator.onLine !== false && !/price-sink|pay-state/.test(event.detail.elt.id)) toast($('#price-sink').dataset.silent);
+  });
+  function stopBusy() { $$('#results,#sheet>[aria-busy]').forEach(function (part) { part.removeAttribute('aria-busy'); }); }
 
-  doc.addEventListener('htmx:afterSwap', function (event) {
+  on('htmx:afterSwap', function (event) {
     var target = event.detail.target;
     if (target.id === 'sheet') onSheet();
     if (target.classList.contains('cities')) onCities(target);
     if (target.classList.contains('types')) onTypes(target);
-    if (target.id === 'toast') onToast(target);
+    if (target.id === 'toast') fade(target);
   });
-  doc.addEventListener('htmx:afterSettle', function (event) {
-    var target = event.detail.target;
-    if (event.detail.elt && event.detail.elt.id === 'app') return ready();
-    if ($('#app') && $('#app').dataset.auth === 'ok' && !seenStart) ready();
+  on('htmx:afterSettle', function (event) {
+    var target = event.detail.target, ours = app(), end = $('[data-haptic]'), dialog = $('#sheet-box');
+    if (end) { haptic('notificationOccurred', end.dataset.haptic); end.removeAttribute('data-haptic'); }
+    if (dialog.dataset.step === 'respond' && !$('#resp .step')) { haptic('notificationOccurred', 'success'); step(''); }
+    if (dialog.dataset.step === 'pay' && target.id !== 'pay-state' && $('#step').contains(event.detail.elt)) present();
+    if (ours && ours.dataset.auth === 'ok' && !started) ready();
     if (target.id === 'cargo-cards') dropRepeats();
-    if (event.detail.elt && event.detail.elt.id === 'results') autoPages = 0;
+    if (event.detail.elt.id === 'results') autoPages = 0;
+    onPay();
+    setOffline();
     watchEnd();
     retryLater();
+    mirror();
   });
   // Offset paging over a moving list repeats cards: the first one stays.
   function dropRepeats() {
-    var seen = {};
-    $$('#cargo-cards > .card').forEach(function (card) { if (seen[card.id]) card.remove(); else seen[card.id] = true; });
+    var known = {};
+    $$('#cargo-cards>.card').forEach(function (card) { if (known[card.id]) card.remove(); else known[card.id] = true; });
   }
-  function onToast(toast) {
-    clearTimeout(onToast.timer);
-    onToast.timer = setTimeout(function () { toast.textContent = ''; }, 6000);
+  function fade(toast) {
+    var said = toast.firstElementChild, left = said && Number(said.dataset.seconds);
+    clearInterval(fade.timer);
+    fade.timer = setInterval(function () {
+      if (left > 1) said.textContent = said.textContent.replace(/\d+/, --left);
+      else if (left-- < -4 || left === 0) { toast.textContent = ''; clearInterval(fade.timer); }
+    }, 1000);
+    if (!left) left = 0;
   }
   function retryLater() {
-    var button = $('#results [data-retry]');
+    var button = $('[data-retry]');
     clearTimeout(retryLater.timer);
-    if (button) retryLater.timer = setTimeout(function () { if (doc.contains(button) && !doc.hidden) apply(); }, button.dataset.retry * 1000);
+    if (button) retryLater.timer = setTimeout(function () { if (seen(button) && !doc.hidden) button.click(); }, button.dataset.retry * 1000);
   }
 
   // ---- loading ahead: three pages by itself, then the button must be pressed ----
   var observer = window.IntersectionObserver && new IntersectionObserver(function (entries) {
-    if (!entries.some(function (entry) { return entry.isIntersecting; }) || layers().length || autoPages >= 3) return;
     var button = $('#load-more .more');
+    if (!entries.some(function (entry) { return entry.isIntersecting; }) || body.classList.contains('layered') || autoPages >= 3) return;
     if (button && !button.disabled) { autoPages++; button.click(); }
   }, { rootMargin: '700px' });
   function watchEnd() {
@@ -132,63 +177,134 @@
     if (more && autoPages < 3) observer.observe(more);
   }
 
-  // ---- layers and Back ----
+  // ---- layers, Back and the native buttons ----
   function layers() { return $$('dialog[open]'); }
   function openLayer(dialog, from) {
-    opener = from || doc.activeElement;
-    if (!dialog.open) { if (matchMedia('(min-width:720px)').matches && dialog.id === 'sheet-box') dialog.show(); else dialog.showModal(); }
-    body.classList.add('layered');
-    mirrorBack();
-    var title = $('h2', dialog);
-    if (title) title.focus({ preventScroll: true });
+    opener = from || opener || doc.activeElement;
+    var pane = dialog.id === 'sheet-box' && wide.matches;
+    if (!dialog.open) { if (pane) dialog.show(); else dialog.showModal(); }
+    body.classList.toggle('layered', !pane);
+    mirror();
   }
-  function closeLayer() {
-    var top = layers().pop();
-    if (top) top.close();
+  // Focus goes to the heading of what is on top, and names the layer.
+  function present() {
+    var dialog = layers().pop(), title = dialog && $$('h2', dialog).filter(seen)[0];
+    if (!title) return;
+    dialog.setAttribute('aria-labelledby', title.id);
+    title.focus({ preventScroll: true });
+    dialog.scrollTop = 0;
   }
-  doc.addEventListener('close', function () {
+  function step(name) {
+    $('#sheet-box').dataset.step = name;
+    if (!name) $('#step').replaceChildren();
+    present();
+    mirror();
+  }
+  function goBack() {
+    var top = layers().pop(), field = doc.activeElement;
+    if (field && field.closest && field.closest('.city-box')) field.blur();
+    else if (seen($('[data-back]'))) $('[data-back]').click();
+    else if (top && top.dataset.step && $('#sheet').children.length) {
+      // Access may have changed meanwhile.
+      if (top.dataset.step === 'pay' && $('#step [data-changed]')) htmx.trigger('#sheet [data-reload]', 'fura:reload');
+      step('');
+    } else if (top) top.close();
+    else if (app().dataset.page) location.href = '/';
+    mirror();
+  }
+  doc.addEventListener('close', function (event) {
+    if (event.target.id === 'sheet-box') { event.target.dataset.step = ''; $$('#sheet,#step').forEach(function (part) { part.replaceChildren(); }); }
     if (!layers().length) body.classList.remove('layered');
     $$('.card.selected').forEach(function (card) { card.classList.remove('selected'); });
-    mirrorBack();
     if (opener && doc.contains(opener)) opener.focus({ preventScroll: true });
     opener = null;
+    mirror();
   }, true);
-  function mirrorBack() {
-    var app = tg();
-    if (!app || !can('6.1')) return;
-    if (layers().length) app.BackButton.show(); else app.BackButton.hide();
+  // The native buttons outlive pages and know nothing of layers, so they are told everything each time.
+  function mirror() {
+    var web = can('6.1'), top = layers().pop() || ($('[data-page]') || null);
+    if (!web || !initData()) return;
+    if (top) web.BackButton.show(); else web.BackButton.hide();
+    show(web.MainButton, top && !$('.city-box:focus-within') && $$('[data-main]', top).filter(seen)[0], true);
+    if (can('7.10')) show(web.SecondaryButton, top && $$('[data-second]', top).filter(seen)[0]);
   }
+  function show(native, button, main) {
+    body.classList.toggle(main ? 'native-main' : 'native-second', Boolean(button));
+    native.fura = button;
+    if (!button) return native.hide();
+    var style = getComputedStyle(button), busy = button.closest('.htmx-request'), params = { text: button.textContent.trim().slice(0, 64), is_visible: true, is_active: !button.disabled && !busy };
+    var colours = [colour(main ? style.backgroundColor : ''), colour(style.color)];
+    if (main && colours[0] && colours[1]) { params.color = colours[0]; params.text_color = colours[1]; }
+    native.setParams(params);
+    if (main) { if (busy) native.showProgress(false); else native.hideProgress(); }
+  }
+  function colour(text) {
+    var parts = /^rgb\((\d+), (\d+), (\d+)\)$/.exec(text);
+    return parts && '#' + parts.slice(1).map(function (v) { return ('0' + Number(v).toString(16)).slice(-2); }).join('');
+  }
+  on('htmx:beforeRequest', mirror);
+  function haptic(kind, value) { var web = can('6.1'); if (web) web.HapticFeedback[kind](value); }
 
-  // ---- a cargo ----
-  function openCargo(id, card) {
-    var sheet = $('#sheet'), skeleton = $('#tpl-sheet').content.cloneNode(true);
+  // ---- a cargo, a response, the subscription ----
+  function openCargo(card, path) {
+    var skeleton = $('#tpl-sheet').content.cloneNode(true);
+    $$('.card.selected').forEach(function (other) { other.classList.remove('selected'); });
     if (card) {
-      $('[data-slot=title]', skeleton).textContent = $('h2', card).textContent.replace(/\s+/g, ' ').trim();
-      $('[data-slot=price]', skeleton).textContent = $('.price', card).textContent;
+      $('[data-slot=title]', skeleton).textContent = $('h2,h3', card).textContent.replace(/\s+/g, ' ').trim();
+      $('[data-slot=price]', skeleton).textContent = $('.price', card).firstChild.textContent;
       card.classList.add('selected');
     }
-    sheet.replaceChildren(skeleton);
-    openLayer($('#sheet-box'), card && $('.cover', card));
-    haptic('light');
-    if (!card) htmx.ajax('GET', '/api/v1/cargos/' + id, { target: '#sheet', swap: 'innerHTML' });
+    $('#sheet').replaceChildren(skeleton);
+    $('#step').replaceChildren();
+    $('#sheet-box').dataset.step = '';
+    openLayer($('#sheet-box'), card && $('a', card));
+    present();
+    haptic('impactOccurred', 'light');
+    if (path) htmx.ajax('GET', path, { target: '#sheet', swap: 'innerHTML' });
   }
   function onSheet() {
-    var comment = $('#sheet .comment'), title = $('#sheet h2');
-    if (title && $('#sheet-box').open) title.focus({ preventScroll: true });
+    var comment = $('#sheet .comment');
+    if ($('#sheet-box').open && !$('#sheet-box').dataset.step) present();
     if (comment) {
       comment.classList.add('folded');
       if (comment.scrollHeight > comment.clientHeight + 2) $('#sheet [data-act=unfold]').hidden = false;
     }
     if ($('#sheet [data-gone]')) $$('.card.selected').forEach(function (card) { card.classList.add('gone'); });
   }
-  function haptic(kind) { var app = tg(); if (app && can('6.1')) { if (kind === 'select') app.HapticFeedback.selectionChanged(); else app.HapticFeedback.impactOccurred(kind); } }
+  function openPay(from, path) {
+    $('#step').replaceChildren($('#tpl-pay').content.cloneNode(true));
+    $('#sheet-box').dataset.step = 'pay';
+    openLayer($('#sheet-box'), from);
+    present();
+    if (path) htmx.ajax('GET', path, { target: '#step', swap: 'innerHTML' });
+  }
+  // A payment just made opens the shop in the same tap while the tap still counts.
+  function onPay() {
+    var link = $('[data-pay-now]');
+    if (!link) return;
+    link.removeAttribute('data-pay-now');
+    if (Date.now() - onPay.tappedAt < 5000) openLink(link.href);
+    setTimeout(function () { if (!doc.hidden && doc.contains(link)) { link.textContent = link.dataset.go; mirror(); } }, 1500);
+  }
+  function openLink(href) {
+    var web = initData() && can('6.1');
+    if (web && /^https:\/\/t\.me\//.test(href)) web.openTelegramLink(href);
+    else if (web) web.openLink(href);
+    else window.open(href, '_blank', 'noopener');
+  }
+  function checkPayment() { if (!doc.hidden) $$('[data-wait]').forEach(function (wait) { htmx.trigger(wait, 'fura:check'); }); }
 
   // ---- filters ----
   function form() { return $('#filters'); }
-  function apply() { var results = $('#results'); if (results) results.setAttribute('aria-busy', 'true'); htmx.trigger(form(), 'fura:apply'); }
+  function apply() {
+    var results = $('#results');
+    $$('.field-error', form()).forEach(function (line) { line.textContent = ''; });
+    if (results) results.setAttribute('aria-busy', 'true');
+    htmx.trigger(form(), 'fura:apply');
+  }
   function field(name) { return $$('[name="' + name + '"]', form()); }
   function clear(name) {
-    if (/_point$/.test(name)) return clearCity($('[data-city=' + name.replace('_point', '') + ']'));
+    if (/_point$/.test(name)) return setCity($('[data-city=' + name.replace('_point', '') + ']'), '', '', '');
     field(name).forEach(function (input) {
       if (input.type === 'radio' || input.type === 'checkbox') input.checked = input.value === '';
       else input.value = '';
@@ -196,15 +312,13 @@
     $$('[data-range=' + name + ']', form()).forEach(function (input) { input.value = ''; });
     if (name === 'weight_volume') $$('[data-own]').forEach(function (input) { input.value = ''; });
   }
-  function reset() {
-    ['start_point', 'finish_point', 'start_date', 'weight_volume', 'truck_types', 'load_types', 'price', 'price_per_km', 'distance', 'owner_company'].forEach(clear);
-  }
+  function reset() { $$('[data-filter]', form()).forEach(function (part) { clear(part.dataset.filter); }); }
   function compose() { // one's own weight and volume, and the fields of «Ещё»
     var own = $('#own-wv'), parts = $$('[data-own]').map(function (input) { return input.value.trim().replace(',', '.'); });
     if (own.checked) own.value = parts[0] || parts[1] ? (parts[0] || '1000') + '-' + (parts[1] || '200') : '';
     $$('[data-range]', form()).forEach(function (input) {
-      var number = parseInt(input.value.replace(/\D/g, ''), 10), unit = Number(input.dataset.unit || 1);
-      field(input.dataset.range)[0].value = number ? ('upto' in input.dataset ? '0,' + number : number * unit + ',99999999900') : '';
+      var number = parseInt(input.value.replace(/\D/g, ''), 10);
+      field(input.dataset.range)[0].value = number ? ('upto' in input.dataset ? '0,' + number : number * 100 + ',99999999900') : '';
     });
   }
   function onTypes(box) {
@@ -212,19 +326,40 @@
     $$('[data-before-types][name=' + name + ']', form()).forEach(function (input) { input.remove(); });
     $$('input', box).forEach(function (input) { input.checked = chosen.indexOf(input.value) >= 0; });
   }
+  function openFilters(from) {
+    var dialog = $('#filters-box');
+    if (!dialog || dialog.open) return;
+    openLayer(dialog, from);
+    present();
+    $$('.types', dialog).forEach(function (box) { if (!box.children.length) htmx.trigger(box, 'fura:open'); });
+  }
+  function closeFilters() { var dialog = $('#filters-box'); if (dialog && dialog.open) dialog.close(); }
 
   // ---- the city field (combobox: focus stays in the input) ----
   function cityOf(element) { return element.closest('[data-city]'); }
   function options(box) { return $$('[role=option]', box); }
-  function say(box, text) { $('[role=status]', box).textContent = text; }
+  function say(box, key, count) { var line = $('[role=status]', box); line.textContent = key ? line.dataset[key].replace('#', count) : ''; }
+  function combobox(element) { return element.getAttribute && element.getAttribute('role') === 'combobox' && element; }
   function onCities(list) {
-    var box = cityOf(list), status = $('[role=status]', box), found = options(box), input = $('[role=combobox]', box);
+    var box = cityOf(list), found = options(box), input = $('[role=combobox]', box), typed = input.value.trim().toLowerCase();
+    if (typed.length < 2) return suggest(box);
     input.setAttribute('aria-expanded', String(found.length > 0));
-    if (input.value.trim().length < 2) return say(box, status.dataset.short);
-    if ($('[data-degraded]', list) && !found.length) return say(box, status.dataset.down);
-    say(box, found.length ? status.dataset.found.replace('#', found.length) : status.dataset.none);
-    var typed = input.value.trim().toLowerCase();
+    say(box, $('[data-degraded]', list) && !found.length ? 'down' : found.length ? 'found' : 'none', found.length);
     box.exact = found.filter(function (option) { return option.dataset.name.toLowerCase() === typed; })[0];
+  }
+  function recent() { try { return JSON.parse(localStorage.getItem('fura:cities')) || []; } catch (e) { return []; } }
+  // Nothing typed yet: the cities chosen lately.
+  function suggest(box) {
+    var input = $('[role=combobox]', box), list = $('ul', box), empty = !input.value.trim();
+    list.replaceChildren.apply(list, empty ? recent().map(function (city, index) {
+      var item = doc.createElement('li');
+      Object.assign(item, { id: list.id + index, textContent: city[2], dir: 'auto' });
+      Object.assign(item.dataset, { id: city[0], type: city[1], name: city[2] });
+      item.setAttribute('role', 'option');
+      return item;
+    }) : []);
+    input.setAttribute('aria-expanded', String(list.children.length > 0));
+    say(box, !empty ? 'short' : list.children.length ? 'recent' : 'short');
   }
   function setCity(box, id, type, name) {
     $('[name$=_point_id]', box).value = id;
@@ -237,130 +372,170 @@
     radius.hidden = !id;
     $('select', radius).disabled = !id;
     box.exact = null;
-    say(box, '');
+    say(box);
   }
-  function clearCity(box) { setCity(box, '', '', ''); }
-  function take(option) { setCity(cityOf(option), option.dataset.id, option.dataset.type, option.dataset.name); haptic('select'); }
-  function move(box, step) {
+  function take(option) {
+    var city = [option.dataset.id, option.dataset.type, option.dataset.name], box = cityOf(option);
+    var others = recent().filter(function (one) { return one[0] !== city[0]; });
+    try { localStorage.setItem('fura:cities', JSON.stringify([city].concat(others).slice(0, 5))); } catch (e) { /* full or refused */ }
+    setCity(box, city[0], city[1], city[2]);
+    haptic('selectionChanged');
+    $('[role=combobox]', box).blur();
+  }
+  function move(box, by) {
     var list = options(box), at = list.findIndex(function (option) { return option.getAttribute('aria-selected') === 'true'; });
     if (!list.length) return;
-    var next = list[(at + step + list.length) % list.length];
+    var next = list[at < 0 && by < 0 ? list.length - 1 : (at + by + list.length) % list.length];
     list.forEach(function (option) { option.setAttribute('aria-selected', String(option === next)); });
     $('[role=combobox]', box).setAttribute('aria-activedescendant', next.id);
     next.scrollIntoView({ block: 'nearest' });
   }
-  doc.addEventListener('keydown', function (event) {
-    var input = event.target;
-    if (input.getAttribute && input.getAttribute('role') === 'combobox') {
-      var box = cityOf(input), chosen = $('[aria-selected=true]', box);
-      if (event.key === 'ArrowDown' || event.key === 'ArrowUp') { event.preventDefault(); move(box, event.key === 'ArrowDown' ? 1 : -1); }
-      if (event.key === 'Enter') { event.preventDefault(); if (chosen || box.exact) take(chosen || box.exact); }
-      if (event.key === 'Escape' && (options(box).length || input.value)) {
+  on('keydown', function (event) {
+    var input = combobox(event.target), key = event.key;
+    if (input) {
+      var box = cityOf(input), chosen = $('[aria-selected=true]', box) || box.exact;
+      if (key === 'ArrowDown' || key === 'ArrowUp') { event.preventDefault(); move(box, key === 'ArrowDown' ? 1 : -1); }
+      if (key === 'Enter') { event.preventDefault(); if (chosen) take(chosen); }
+      if (key === 'Escape') {
         event.preventDefault();
-        if (options(box).length) { $('ul', box).replaceChildren(); input.setAttribute('aria-expanded', 'false'); } else clearCity(box);
+        if (options(box).length) { $('ul', box).replaceChildren(); input.setAttribute('aria-expanded', 'false'); } else if (input.value) setCity(box, '', '', ''); else input.blur();
       }
-    } else if (event.key === 'Escape' && layers().length) { event.preventDefault(); closeLayer(); }
+    } else if (key === 'Escape' && layers().length) { event.preventDefault(); goBack(); }
   });
-  doc.addEventListener('focusout', function (event) {
+  on('focusout', function (event) {
+    var input = combobox(event.target), box = input && cityOf(input);
     body.classList.remove('typing');
-    var input = event.target, box = input.getAttribute && input.getAttribute('role') === 'combobox' && cityOf(input);
-    if (!box || (event.relatedTarget && box.contains(event.relatedTarget))) return;
-    setTimeout(function () {
-      if (!input.value.trim()) return clearCity(box);
-      if ($('[name$=_point_id]', box).value) return;
-      if (box.exact) take(box.exact); else say(box, $('[role=status]', box).dataset.pick);
-    }, 200);
+    setTimeout(mirror, 50);
+    if (!box || box.contains(event.relatedTarget)) return;
+    if (!input.value.trim()) return setCity(box, '', '', '');
+    if ($('[name$=_point_id]', box).value) return;
+    if (box.exact) take(box.exact); else say(box, 'pick');
   });
-  doc.addEventListener('focusin', function (event) {
-    if (/^(INPUT|TEXTAREA)$/.test(event.target.tagName) && !/radio|checkbox/.test(event.target.type)) body.classList.add('typing');
+  on('focusin', function (event) {
+    var input = event.target;
+    if (!/^(INPUT|TEXTAREA)$/.test(input.tagName) || /radio|checkbox/.test(input.type)) return;
+    body.classList.add('typing');
+    mirror();
+    if (combobox(input)) return !input.value.trim() && suggest(cityOf(input));
+    setTimeout(function () { if (doc.activeElement === input) input.scrollIntoView({ block: 'center' }); }, 300);
   });
+  // The tap on a city must not take the focus away before it counts.
+  on('mousedown', function (event) { if (event.target.closest('[role=listbox]')) event.preventDefault(); });
 
   // ---- one listener for taps, one for changes ----
   var ACTS = {
-    close: closeLayer,
+    close: function () { var top = layers().pop(); if (top) top.close(); },
+    back: goBack,
     apply: apply,
     reset: reset,
+    respond: function () { step('respond'); },
+    login: function () { location.reload(); },
+    check: checkPayment,
     'reset-apply': function () { reset(); apply(); },
-    all: function () { var all = field('mode').concat($$('[name=mode][value=all]')).filter(function (i) { return i.value === 'all'; })[0]; if (all) all.checked = true; apply(); },
-    'continue': function () { retried = false; if (initData()) login(); else location.reload(); },
-    'clear-city': function (button) { clearCity(cityOf(button)); },
+    all: function () { $('[name=mode][value=all]').checked = true; apply(); },
+    'clear-city': function (button) { setCity(cityOf(button), '', '', ''); button.blur(); },
     unfold: function (button) { $('#sheet .comment').classList.remove('folded'); button.hidden = true; },
+    root: function (button) {
+      app().dataset.root = button.dataset.root;
+      $$('[data-root][data-act]').forEach(function (one) { if (one === button) one.setAttribute('aria-current', 'page'); else one.removeAttribute('aria-current'); });
+      scrollTo(0, 0);
+    },
   };
-  doc.addEventListener('click', function (event) {
-    var at = event.target.closest('[data-act],[data-clear],[data-open],[data-date],[data-copy],[data-call],[data-external],.cover,[role=option]');
+  on('click', function (event) {
+    var at = event.target.closest('[data-act],[data-clear],[data-open],[data-date],[data-copy],[data-external],.cover,[data-cargo],[role=option],[href="/paywall"]');
     if (!at) return;
-    if (at.dataset.act) return ACTS[at.dataset.act](at);
-    if (at.dataset.clear) { clear(at.dataset.clear); return apply(); }
-    if (at.dataset.open === 'filters') return openFilters(at);
-    if ('date' in at.dataset) return pickDate(at);
+    var data = at.dataset;
+    if (data.act) return ACTS[data.act](at);
+    if (data.clear) { clear(data.clear); return apply(); }
+    if (data.open) return openFilters(at);
+    if ('date' in data) { field('start_date')[0].value = data.date; return haptic('selectionChanged'); }
     if (at.getAttribute('role') === 'option') return take(at);
-    if (at.classList.contains('cover')) { event.preventDefault(); return openCargo(null, at.closest('.card')); }
-    if (at.dataset.copy) return copy(at);
-    if ('external' in at.dataset && tg() && tg().openLink) { event.preventDefault(); tg().openLink(at.href); }
+    if ('cargo' in data || at.classList.contains('cover')) return openCargo(at.closest('.card'));
+    if (data.copy) return copy(at);
+    if (at.getAttribute('href') === '/paywall' && at.hasAttribute('hx-get')) return openPay(at);
+    if ('external' in data && initData() && tg()) { event.preventDefault(); openLink(at.href); }
   });
-  function openFilters(from) {
-    var dialog = $('#filters-box');
-    if (!dialog) return;
-    openLayer(dialog, from);
-    $$('.types', dialog).forEach(function (box) { if (!box.children.length) htmx.trigger(box, 'fura:open'); });
-  }
-  function pickDate(button) {
-    field('start_date')[0].value = button.dataset.date;
-    haptic('select');
-  }
-  function copy(button) {
-    if (navigator.clipboard) navigator.clipboard.writeText(button.dataset.copy).then(function () { $('#toast').replaceChildren(Object.assign(doc.createElement('p'), { textContent: button.dataset.done })); onToast($('#toast')); });
-  }
-  doc.addEventListener('change', function (event) {
-    if (event.target.name === 'mode') { haptic('select'); return apply(); }
-    if ('own' in event.target.dataset) $('#own-wv').checked = true;
-    if (event.target.closest('.chips')) haptic('select');
-    if (form() && form().contains(event.target)) compose();
+  function toast(text) { $('#toast').replaceChildren(Object.assign(doc.createElement('p'), { textContent: text })); fade($('#toast')); }
+  function copy(button) { if (navigator.clipboard) navigator.clipboard.writeText(button.dataset.copy).then(function () { toast(button.dataset.done); }); }
+  on('change', function (event) {
+    var input = event.target;
+    if (input.name === 'mode') { haptic('selectionChanged'); return apply(); }
+    if (input.name === 'tariff') { var pay = $('[data-pay]', input.form); pay.textContent = pay.dataset.pay.replace('#', input.dataset.price); mirror(); }
+    if ('own' in input.dataset) $('#own-wv').checked = true;
+    if (input.closest('.chips')) haptic('selectionChanged');
+    if (form() && form().contains(input)) compose();
   });
-  doc.addEventListener('input', function (event) {
-    if (event.target.getAttribute('role') === 'combobox') {
-      var box = cityOf(event.target);
-      $('[name$=_point_id]', box).value = '';
-      $('[name$=_point_type]', box).value = '';
-    }
+  on('input', function (event) {
+    var input = combobox(event.target);
+    if (!input) return;
+    $$('[type=hidden]', cityOf(input)).forEach(function (hidden) { hidden.value = ''; });
+    if (input.value.trim().length < 2) suggest(cityOf(input));
   });
   doc.addEventListener('submit', function (event) {
-    if (event.target.id === 'filters') { compose(); closeLayer(); }
+    if (event.target.id === 'filters') { compose(); $$('.field-error', form()).forEach(function (line) { line.textContent = ''; }); }
+    if (event.target.id === 'pay-form') { onPay.tappedAt = Date.now(); if (doc.activeElement) doc.activeElement.blur(); }
   }, true);
 
   // ---- prices, offline, Telegram ----
   function priceTick() {
-    var ids = $$('#cargo-cards > .card:not(.gone)').map(function (card) { return card.id.replace('cargo-card-', ''); }).filter(function (id) { return /^\d+$/.test(id); }).slice(0, 200);
+    var ids = $$('#cargo-cards>.card:not(.gone)').map(function (card) { return card.id.slice(11); }).filter(Boolean).slice(0, 200);
     if (doc.hidden || navigator.onLine === false || layers().length || !ids.length || !form()) return;
     var values = Object.fromEntries(Array.from(new FormData(form())).filter(function (pair) { return pair[1]; }));
     values.seen_ids = ids.join(',');
     htmx.ajax('GET', '/api/v1/cargos/prices', { source: '#price-sink', target: '#price-sink', swap: 'none', values: values });
   }
-  doc.addEventListener('htmx:oobAfterSwap', function (event) {
-    var id = event.detail.target && event.detail.target.dataset && event.detail.target.dataset.gone, card = id && $('#cargo-card-' + id);
+  on('htmx:oobBeforeSwap', function (event) {
+    var old = event.detail.target, fresh = event.detail.fragment.firstElementChild;
+    if (!fresh || !/^cargo-price-/.test(fresh.id)) return;
+    var before = old.firstChild.textContent.trim(), note = doc.createElement('small');
+    if (before === fresh.firstChild.textContent.trim()) { event.detail.shouldSwap = false; return; }
+    note.textContent = $('#price-sink').dataset.was.replace('#', before);
+    fresh.append(' ', note);
+    setTimeout(function () { note.remove(); }, 60000);
+  });
+  on('htmx:oobAfterSwap', function (event) {
+    var id = event.detail.target.dataset && event.detail.target.dataset.gone, card = id && $('#cargo-card-' + id);
     if (card) card.classList.add('gone');
   });
+  function setOffline() {
+    var off = navigator.onLine === false, strip = $('#offline');
+    if (!strip || strip.hidden !== off) return;
+    strip.hidden = !off;
+    $$('.more,.refresh,[data-net]').forEach(function (button) {
+      button.disabled = off;
+      if (off) button.setAttribute('aria-describedby', 'offline'); else button.removeAttribute('aria-describedby');
+    });
+    if (!off) priceTick();
+  }
+  addEventListener('offline', setOffline);
+  addEventListener('online', setOffline);
+  doc.addEventListener('visibilitychange', checkPayment);
   setTimeout(priceTick, 5000);
   setInterval(priceTick, 30000);
-  addEventListener('offline', function () { $('#offline').hidden = false; $$('.more,.refresh').forEach(function (button) { button.disabled = true; }); });
-  addEventListener('online', function () { $('#offline').hidden = true; $$('.more,.refresh').forEach(function (button) { button.disabled = false; }); priceTick(); });
 
   function joinTelegram() {
-    var app = tg();
-    if (!app || joinTelegram.done || !app.initData && !fura.initData) return;
-    joinTelegram.done = true;
-    app.ready();
-    app.expand();
-    if (can('7.7')) app.disableVerticalSwipes();
-    if (can('6.1')) app.BackButton.onClick(function () { closeLayer(); mirrorBack(); });
-    app.onEvent('themeChanged', function () { fura.theme(app.themeParams); });
-    app.onEvent('activated', priceTick);
-    if (can('6.9')) { var page = getComputedStyle(root).getPropertyValue('--page').trim(); if (/^#/.test(page)) { app.setHeaderColor(page); app.setBackgroundColor(page); } }
+    var web = tg();
+    if (!web || !initData()) return false;
+    web.ready();
+    web.expand();
+    if (can('7.7')) web.disableVerticalSwipes();
+    if (can('6.1')) {
+      web.BackButton.onClick(goBack);
+      [web.MainButton, web.SecondaryButton].forEach(function (native) { if (native) native.onClick(function () { if (native.fura) native.fura.click(); }); });
+      web.onEvent('themeChanged', function () { fura.theme(web.themeParams); paint(web); mirror(); });
+      web.onEvent('activated', function () { priceTick(); checkPayment(); });
+      paint(web);
+      mirror();
+    }
+    return true;
   }
-  var waiting = setInterval(function () { joinTelegram(); if (joinTelegram.done) clearInterval(waiting); }, 200);
-  setTimeout(function () { clearInterval(waiting); }, 15000);
+  function paint(web) {
+    var page = colour(getComputedStyle(body).backgroundColor);
+    if (page && can('6.9')) { web.setHeaderColor(page); web.setBackgroundColor(page); }
+  }
+  var waiting = setInterval(function () { if (joinTelegram()) clearInterval(waiting); }, 100);
+  setTimeout(function () { clearInterval(waiting); }, 20000);
   setTimeout(function () { var slow = $('#slow'); if (slow && $('#results[aria-busy=true]')) slow.hidden = false; }, 4000);
-  setTimeout(function () { var lost = $('#lost'); if (lost && $('#app[data-auth=none]')) lost.hidden = false; }, 15000);
 
   begin();
 })();

@@ -12,6 +12,7 @@
     });
     return values;
   }
+  // Kept for the next page of this window; private modes may refuse.
   function keep(key, value) {
     try {
       if (value) store.setItem('fura:' + key, value);
@@ -37,34 +38,41 @@
     var x = light(a), y = light(b);
     return (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05);
   }
-  function mix(a, b, part) { return a.map(function (v, i) { return v + (b[i] - v) * part; }); }
-  // Toward `ink` in tenths until readable on all grounds.
-  function guard(colour, ink, grounds) {
+  function mix(a, b, part) { return a.map(function (v, i) { return Math.round(v + (b[i] - v) * part); }); }
+  // Toward `ink` in tenths until it stands out from all grounds.
+  function guard(colour, ink, grounds, least) {
     for (var step = 0; step <= 10; step++) {
       var tried = mix(colour, ink, step / 10);
-      if (grounds.every(function (g) { return contrast(tried, g) >= 4.5; })) return tried;
+      if (grounds.every(function (g) { return contrast(tried, g) >= least; })) return tried;
     }
     return ink;
   }
-  function set(name, colour) { root.style.setProperty('--g-' + name, hex(colour)); }
+  function set(name, colour) {
+    if (colour) root.style.setProperty('--g-' + name, hex(colour)); else root.style.removeProperty('--g-' + name);
+  }
 
   fura.theme = function (params) {
     var bg = rgb(params.bg_color), ink = rgb(params.text_color);
     if (!bg || !ink) return;
     var surface = rgb(params.section_bg_color) || bg, page = rgb(params.secondary_bg_color) || bg, grounds = [page, surface];
     root.dataset.scheme = light(bg) < 0.2 ? 'dark' : 'light';
-    if (!grounds.every(function (g) { return contrast(ink, g) >= 4.5; })) return; // our own palette, whole
-    set('page', page); set('surface', surface); set('ink', ink);
-    [['hint', 'hint_color'], ['link', 'link_color'], ['bad', 'destructive_text_color']].forEach(function (pair) {
-      var colour = rgb(params[pair[1]]);
-      if (colour) set(pair[0], guard(colour, ink, grounds));
-    });
-    var button = rgb(params.button_color);
-    if (!button) return;
-    button = guard(button, ink, grounds);
-    var white = [255, 255, 255], black = [8, 16, 24];
-    set('button', button);
-    set('button-text', contrast(white, button) >= contrast(black, button) ? white : black);
+    // A theme whose plain text cannot be read is not taken at all.
+    var usable = grounds.every(function (g) { return contrast(ink, g) >= 4.5; });
+    function take(name, key, least) {
+      var colour = usable && rgb(params[key]);
+      set(name, colour && guard(colour, ink, grounds, least));
+      return colour && guard(colour, ink, grounds, least);
+    }
+    set('page', usable && page);
+    set('surface', usable && surface);
+    set('ink', usable && ink);
+    take('hint', 'hint_color', 4.5);
+    take('link', 'link_color', 4.5);
+    take('bad', 'destructive_text_color', 4.5);
+    set('line', usable && rgb(params.section_separator_color));
+    set('edge', usable && guard(mix(page, ink, 0.4), ink, grounds, 3));
+    var button = take('button', 'button_color', 4.5), white = [255, 255, 255], black = [8, 16, 24];
+    set('button-text', button && (contrast(white, button) >= contrast(black, button) ? white : black));
   };
   try { fura.theme(JSON.parse(keep('theme', hash.tgWebAppThemeParams) || '{}')); } catch (e) { /* our own palette */ }
 })();
