@@ -64,7 +64,7 @@ end
 local function on_message(tx, message)
   local chat_id, new_id = table_of(message.chat).id, message.migrate_to_chat_id
   if is_id(chat_id) and is_id(new_id) then
-    if not chats.is_ours(chat_id) then return true end
+    if not chats.is_ours(chat_id, tx) then return true end
     return chats.moved(tx, chat_id, new_id)
   end
   if not is_private(message) then return true end
@@ -157,7 +157,7 @@ local function on_callback(tx, query)
   local status = letter and rules.responses.status_of(letter)
   local answer, problem
   local ours
-  ours, problem = chats.resolve "responses"
+  ours, problem = chats.resolve("responses", tx)
   if problem then return nil, problem end
   if not ours or table_of(message.chat).id ~= ours then
     answer = refusal "pressed_elsewhere"

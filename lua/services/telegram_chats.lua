@@ -17,9 +17,12 @@ local function configured(chat_key)
   return tonumber(chat_key)
 end
 
-local function follow(id)
+local NEXT = "SELECT new_id FROM telegram_chats WHERE old_id = $1"
+
+local function follow(id, tx)
   for _ = 1, MOST_MOVES do
-    local row, problem = host.pg.one("SELECT new_id FROM telegram_chats WHERE old_id = $1", id)
+    local row, problem
+    if tx then row, problem = tx:one(NEXT, id) else row, problem = host.pg.one(NEXT, id) end
     if problem then return nil, problem end
     if not row then break end
     id = row.new_id
@@ -28,18 +31,19 @@ local function follow(id)
 end
 
 --- The id to send to. nil alone when the chat is not configured; nil and a failure when the database is away.
+--- @param tx? PgTransaction  the caller's, when it is inside one
 --- @return number? id
 --- @return table? failure
-function chats.resolve(chat_key)
+function chats.resolve(chat_key, tx)
   local id = configured(chat_key)
   if not id or id > 0 then return id end
-  return follow(id)
+  return follow(id, tx)
 end
 
 --- Is it one of the configured chats, wherever it is now? Of others no move is remembered.
-function chats.is_ours(id)
+function chats.is_ours(id, tx)
   for name in pairs(NAMED) do
-    if chats.resolve(name) == id then return true end
+    if chats.resolve(name, tx) == id then return true end
   end
   return false
 end

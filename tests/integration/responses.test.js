@@ -95,6 +95,82 @@ test('a bad phone, a long name and an unknown cargo are refused', async () => {
   assert.equal(unknown.json.code, 'cargo_not_found');
 });
 
+test('the phone is normalised, name and phone are asked once and remembered', async () => {
+  const { id, driver, cargo } = await subscriber();
+  const list = await driver.get('/api/v1/cargos?mode=my');
+  const other = list.json.cards.find((card) => card.id !== cargo).id;
+  await driver.post('/api/v1/responses', { cargo_id: cargo, phone: '8 (999) 888-77-66', name: '  Пётр \n Петров ' });
+  await driver.post('/api/v1/responses', { cargo_id: other });
+  const { json } = await driver.get('/api/v1/responses');
+  assert.deepEqual(json.data.map((one) => [one.cargo_id, one.phone, one.name]),
+    [[other, '+79998887766', 'Пётр Петров'], [cargo, '+79998887766', 'Пётр Петров']]);
+  const message = await untilSent(other, id);
+  assert.equal(message.text, `🚚 Отклик водителя\nГруз: ${other}\nИмя: Пётр Петров\nТелефон: +79998887766\nTelegram ID: ${id}`);
+});
+
+test('responses are paged by a cursor, newest first, and filtered', async () => {
+  const { id, driver } = await subscriber();
+  const { json } = await driver.get('/api/v1/cargos?mode=my');
+  const ids5 = json.cards.slice(0, 5).map((card) => card.id);
+  for (const cargo of ids5) assert.equal((await respond(driver, cargo)).status, 202);
+  const seen = [];
+  let cursor = '';
+  do {
+    const page = (await driver.get(`/api/v1/responses?limit=2${cursor && `&cursor=${cursor}`}`)).json;
+    seen.push(...page.data.map((one) => one.cargo_id));
+    cursor = page.next_cursor;
+  } while (cursor);
+  assert.deepEqual(seen, [...ids5].reverse());
+  assert.equal((await driver.get('/api/v1/responses?cursor=x')).status, 422);
+  await product.postgres.query(`UPDATE responses SET status = 'sent' WHERE driver_id = ${id} AND status = 'queued' AND cargo_id = '${ids5[0]}';
+    UPDATE responses SET status = 'accepted' WHERE driver_id = ${id} AND cargo_id = '${ids5[0]}'`);
+  assert.deepEqual((await driver.get('/api/v1/responses?filter=accepted')).json.data.map((one) => one.cargo_id), [ids5[0]]);
+});
+
+test("another driver's responses are not to be seen", async () => {
+  const one = await subscriber();
+  await respond(one.driver, one.cargo);
+  const two = await subscriber();
+  assert.deepEqual((await two.driver.get('/api/v1/responses')).json, { data: [], next_cursor: null });
+  assert.equal((await two.driver.get(`/api/v1/cargos/${one.cargo}`)).json.response, null);
+});
+
+test('the sheet shows the form, then the state, and asks again until it is final', async () => {
+  const { id, driver, cargo } = await subscriber();
+  const html = { 'hx-request': 'true' };
+  const sheet = async () => (await driver.get(`/api/v1/cargos/${cargo}`, html)).text;
+  assert.match(await sheet(), /hx-post="\/api\/v1\/responses"/);
+  const bad = await driver.post('/api/v1/responses', { cargo_id: cargo, phone: '12' }, html);
+  assert.equal(bad.status, 422);
+  assert.equal(bad.headers['hx-retarget'], '#resp-problem');
+  assert.match(bad.text, /Проверьте номер/);
+  const sent = await driver.post('/api/v1/responses', { cargo_id: cargo }, html);
+  assert.equal(sent.status, 202);
+  assert.match(sent.text, /id="resp"[^>]*delay:5s/);
+  assert.match(sent.text, /Отправляется/);
+  await untilSent(cargo, id);
+  const { json } = await driver.get(`/api/v1/cargos/${cargo}`);
+  await until(async () => (await driver.get(`/api/v1/cargos/${cargo}`)).json.response.status === 'sent', { what: 'sent' });
+  assert.equal(json.response.id, (await driver.get('/api/v1/responses')).json.data[0].response_id);
+  await product.postgres.query(`UPDATE responses SET created_at = now() - interval '2 min' WHERE driver_id = ${id}`);
+  assert.match(await sheet(), /delay:20s/);
+  await product.postgres.query(`UPDATE responses SET status = 'rejected' WHERE driver_id = ${id}`);
+  assert.match(await sheet(), /Отказ/);
+  assert.doesNotMatch(await sheet(), /load delay/);
+});
+
+test('a cargo that is gone still shows what was answered', async () => {
+  const { id, driver, cargo } = await subscriber();
+  await respond(driver, cargo);
+  await untilSent(cargo, id);
+  await product.postgres.query(`UPDATE responses SET cargo_id = '999999998', cargo = jsonb_set(cargo, '{id}', '"999999998"') WHERE driver_id = ${id}`);
+  const gone = await driver.get('/api/v1/cargos/999999998', { 'hx-request': 'true' });
+  assert.equal(gone.status, 404);
+  assert.match(gone.text, /уже забрали/);
+  assert.match(gone.text, /id="resp"/);
+  assert.equal((await driver.get('/api/v1/cargos/999999998')).json.code, 'cargo_not_found');
+});
+
 test('/start greets with the button of the app; /startled does not', async () => {
   await telegram.post('send', { from: { id: 5001 }, text: '/startled' });
   await telegram.post('send', { from: { id: 5002 }, text: '/start cargo_481600' });

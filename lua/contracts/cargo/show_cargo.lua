@@ -14,13 +14,22 @@ local function lock_contact(detail)
   if detail.comment then detail.comment = rules.call("access", "mask_phones", detail.comment) end
 end
 
+local PATIENCE_MS = 500
+
 -- The driver's own response. Without the database the rest of the detail is shown all the same.
-local function add_response(detail, context)
-  local row, problem = responses.find(context.driver_id, detail.id)
+local function find_response(cargo_id, context)
+  local row, problem = host.task.with_deadline(PATIENCE_MS, function()
+    return responses.find(context.driver_id, cargo_id)
+  end)
   if problem then host.log.warn("detail without the response", { failure = tostring(problem) }) end
+  context.response = row and response_fields.shown(row)
+  return row
+end
+
+local function add_response(detail, context)
+  local row = find_response(detail.id, context)
   if row then
     detail.response = { id = row.id, status = row.status }
-    context.response = response_fields.shown(row)
   elseif context.can_respond and context.wants == "html" then
     context.contact = responses.contact_of(context.driver_id)
   end
@@ -38,7 +47,10 @@ return contract {
 
   run = function(input, context)
     local fetched, problem = fetch_cargos.detail({ id = input.id })
-    if not fetched then return nil, problem end
+    if not fetched then
+      if problem == "cargo_not_found" or problem.code == "cargo_not_found" then find_response(input.id, context) end
+      return nil, problem
+    end
     local language = context.wants == "html" and context.language or "ru"
     local detail
     detail, problem = rules.call("card", "detail", fetched.cargo, language)
