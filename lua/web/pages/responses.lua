@@ -2,7 +2,6 @@
 local host = host
 local page = require "web.pages.page"
 local problems = require "web.pages.problems"
-local problems = require "web.pages.problems"
 local rules = require "kit.rules"
 
 local responses = {}
@@ -61,15 +60,6 @@ function responses.problem(_, document, context)
   end
   return page.render("response/problem", { text = text, needs_access = document.status == 402 }, context),
     { ["HX-Retarget"] = "#resp-problem", ["HX-Reswap"] = "innerHTML" }
-end
-
---- A cargo that cannot be shown. One that is gone but was answered shows what we kept of it, and the answer.
-function responses.sheet_problem(failure, document, context)
-  local response = context.response
-  if document.status ~= 404 or not response then return problems.sheet(failure, document, context) end
-  return page.render("response/gone", {
-    cargo = response.cargo, text = document.detail, response_block = responses.block(response.cargo, context),
-  }, context)
 end
 
 --- A cargo that cannot be shown. One that is gone but was answered shows what we kept of it, and the answer.
