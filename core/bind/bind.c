@@ -121,6 +121,22 @@ void bind_module(lua_State *L, const luaL_Reg *functions, void *upvalue)
     }
 }
 
+void bind_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc)
+{
+    luaL_newmetatable(L, name);
+    lua_newtable(L);
+    for (; methods->name; methods++) {
+        lua_pushcfunction(L, methods->func);
+        lua_setfield(L, -2, methods->name);
+    }
+    lua_setfield(L, -2, "__index");
+    if (gc) {
+        lua_pushcfunction(L, gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_pop(L, 1);
+}
+
 void bind_push_null(lua_State *L)
 {
     lua_pushlightuserdata(L, NULL);

@@ -46,6 +46,9 @@ int bind_push_scratch(lua_State *L); /* returns 1 */
  * Pushes it. */
 void bind_module(lua_State *L, const luaL_Reg *functions, void *upvalue);
 
+/* A metatable called `name` in the registry, whose objects have `methods` and, when not NULL, the finalizer `gc`. */
+void bind_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);
+
 /* Push a host value onto Lua as null: the light userdata that host.json.null and host.pg.null are.
  */
 void bind_push_null(lua_State *L);
@@ -100,6 +103,8 @@ void bind_json_open(lua_State *L, struct host *host);
 void bind_time_open(lua_State *L, struct host *host);
 void bind_timer_open(lua_State *L, struct host *host);
 void bind_task_open(lua_State *L, struct host *host);
+#define BIND_SEMAPHORE_META "fura.semaphore"               /* bind_task.lua adds to it */
+void bind_semaphore_open(lua_State *L, struct host *host); /* adds to the module on top */
 void bind_shared_open(lua_State *L, struct host *host);
 void bind_log_open(lua_State *L, struct host *host);
 void bind_metrics_open(lua_State *L, struct host *host);

@@ -2,7 +2,9 @@
  * bytes are done. */
 #include "bind/dispatch.h"
 #include "bind/bind.h"
+#include "bind/access_log.h"
 #include "bind/exchange.h"
+#include "bind/routes.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
@@ -11,37 +13,12 @@
 #include "net/loop.h"
 #include "net/static_files.h"
 #include "script/generation.h"
-#include "dispatch.lua.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STATUS_SLOTS = 6, FREE_EXCHANGES_MAX = 256 };
-
-/* A counter per status seen on a route, found once. */
-struct status_counter {
-    int status;
-    struct metric *metric;
-};
-
-struct route {
-    char *method, *pattern;
-    size_t max_body_bytes; /* 0 = the server's limit */
-    unsigned deadline_ms;  /* 0 = the server's */
-    struct metric *seconds;
-    struct status_counter statuses[STATUS_SLOTS];
-};
-
-/* What dispatch keeps with a generation. */
-struct routes {
-    struct router *router;
-    struct static_files *files;
-    struct route *list;
-    unsigned count;
-    struct route unmatched; /* metrics of 404 and 405 */
-    int dispatch_ref, serve_ref, failed_ref;
-};
+enum { FREE_EXCHANGES_MAX = 256 };
 
 struct dispatch {
     struct loop *loop;
@@ -58,154 +35,17 @@ const char *route_pattern(const struct route *route)
     return route->pattern;
 }
 
-/* ---- the route table of a generation ---- */
-
-static void free_route(struct route *route)
-{
-    free(route->method);
-    free(route->pattern);
-}
-
-static void free_routes(void *data)
-{
-    struct routes *routes = data;
-    for (unsigned i = 0; i < routes->count; i++)
-        free_route(&routes->list[i]);
-    free_route(&routes->unmatched);
-    free(routes->list);
-    router_free(routes->router);
-    static_files_free(routes->files);
-    free(routes);
-}
-
-static struct metric *find_seconds(struct dispatch *dispatch, const char *pattern)
-{
-    char labels[256];
-    int len = snprintf(labels, sizeof labels, "route=\"%s\"", pattern);
-    return metrics_find(dispatch->metrics, METRIC_HISTOGRAM, SLICE("fura_http_request_seconds"),
-                        slice_of(labels, (size_t)len));
-}
-
-/* The route's table is at the top of the stack. */
-static enum result read_route(struct dispatch *dispatch, lua_State *L, struct route *route,
-                              struct failure *why)
-{
-    lua_rawgeti(L, -1, 1);
-    lua_rawgeti(L, -2, 2);
-    const char *method = lua_tostring(L, -2), *pattern = lua_tostring(L, -1);
-    if (!method || !pattern) {
-        lua_pop(L, 2);
-        return fail(why, R_REJECTED, "lua/routes.lua: a route must start with a method and a path");
-    }
-    route->method = mem_strdup(method);
-    route->pattern = mem_strdup(pattern);
-    lua_pop(L, 2);
-
-    lua_getfield(L, -1, "max_body_bytes");
-    route->max_body_bytes = (size_t)lua_tonumber(L, -1);
-    lua_getfield(L, -2, "deadline_ms");
-    route->deadline_ms = (unsigned)lua_tonumber(L, -1);
-    lua_pop(L, 2);
-    route->seconds = find_seconds(dispatch, route->pattern);
-    return R_OK;
-}
-
-static enum result add_route(struct dispatch *dispatch, lua_State *L, struct routes *routes,
-                             struct failure *why)
-{
-    struct route *route = &routes->list[routes->count++];
-    struct failure reason = {0};
-
-    if (!lua_istable(L, -1))
-        return fail(why, R_REJECTED, "lua/routes.lua: route %u is not a table", routes->count);
-    enum result rc = read_route(dispatch, L, route, why);
-    if (rc != R_OK)
-        return rc;
-    rc = router_add(routes->router, route->method, route->pattern, (int)routes->count, &reason);
-    if (rc != R_OK)
-        return fail(why, R_REJECTED, "lua/routes.lua: %s %s: %s", route->method, route->pattern,
-                    reason.text);
-    return R_OK;
-}
-
-/* The list of routes is at the top of the stack. */
-static enum result add_routes(struct dispatch *dispatch, lua_State *L, struct routes *routes,
-                              struct failure *why)
-{
-    enum result rc = R_OK;
-    if (!lua_istable(L, -1))
-        return fail(why, R_REJECTED, "lua/init.lua: the table it returns needs `routes`");
-    unsigned count = (unsigned)lua_objlen(L, -1);
-    routes->list = mem_zalloc((count + 1) * sizeof *routes->list);
-    for (unsigned i = 1; i <= count && rc == R_OK; i++) {
-        lua_rawgeti(L, -1, (int)i);
-        rc = add_route(dispatch, L, routes, why);
-        lua_pop(L, 1);
-    }
-    return rc;
-}
-
-/* Files of the bundle that are served as they are, under /static/. */
-static struct static_files *collect_files(const struct bundle *bundle)
-{
-    static const struct slice folders[] = {SLICE("lua/web/static/"), SLICE("build/static/")};
-    struct static_files *files = static_files_new();
-    for (unsigned i = 0; i < bundle_count(bundle); i++) {
-        struct slice content, path = bundle_path_at(bundle, i, &content);
-        for (unsigned f = 0; f < sizeof folders / sizeof *folders; f++)
-            if (slice_starts(path, folders[f]))
-                static_files_add(files, slice_from(path, folders[f].len), content);
-    }
-    return files;
-}
-
-static enum result take_functions(struct generation *generation, struct routes *routes,
-                                  struct failure *why)
-{
-    lua_State *L = generation_lua(generation);
-    generation_push_member(generation, "dispatch");
-    if (!lua_isfunction(L, -1)) {
-        lua_pop(L, 1);
-        return fail(why, R_REJECTED, "lua/init.lua: the table it returns needs `dispatch`");
-    }
-    routes->dispatch_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    generation_push_member(generation, "failed");
-    bool wants_failures = lua_isfunction(L, -1);
-    routes->failed_ref = wants_failures ? luaL_ref(L, LUA_REGISTRYINDEX) : LUA_NOREF;
-    if (!wants_failures)
-        lua_pop(L, 1);
-    request_open(L);
-    if (luaL_loadbuffer(L, (const char *)dispatch_lua, sizeof dispatch_lua, "=dispatch") != 0)
-        abort();
-    request_push_stream_functions(L);
-    lua_call(L, 2, 1);
-    routes->serve_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    return R_OK;
-}
-
 enum result dispatch_prepare(struct dispatch *dispatch, struct generation *generation,
                              struct failure *why)
 {
-    struct routes *routes = mem_new(struct routes);
-    lua_State *L = generation_lua(generation);
-
-    routes->router = router_new();
-    routes->files = collect_files(generation_bundle(generation));
-    routes->unmatched.method = mem_strdup("");
-    routes->unmatched.pattern = mem_strdup("");
-    routes->unmatched.seconds = find_seconds(dispatch, "");
-    generation_attach(generation, routes, free_routes);
-    generation_push_member(generation, "routes");
-    enum result rc = add_routes(dispatch, L, routes, why);
-    lua_pop(L, 1);
-    return rc == R_OK ? take_functions(generation, routes, why) : rc;
+    return routes_build(generation, dispatch->metrics, why);
 }
 
 void dispatch_each_route(struct generation *generation,
                          void (*visit)(void *owner, const char *method, const char *pattern),
                          void *owner)
 {
-    const struct routes *routes = generation_attached(generation);
+    const struct routes *routes = routes_of(generation);
     for (unsigned i = 0; i < routes->count; i++)
         visit(owner, routes->list[i].method, routes->list[i].pattern);
 }
@@ -226,6 +66,7 @@ static struct exchange *open_exchange(struct dispatch *dispatch, struct http_req
     exchange->dispatch = dispatch;
     exchange->request = req;
     exchange->generation = dispatch->live;
+    exchange->started_ns = http_started_ns(req);
     generation_hold(exchange->generation);
     dispatch->requests++;
     http_set_owner_data(req, exchange);
@@ -263,7 +104,7 @@ static void on_head(void *owner, struct http_request *req)
         http_reply_problem(req, 503, dispatch->live ? "overloaded" : "starting");
         return;
     }
-    struct routes *routes = generation_attached(dispatch->live);
+    struct routes *routes = routes_of(dispatch->live);
     if (is_static(routes, req))
         return;
     struct exchange *exchange = open_exchange(dispatch, req);
@@ -340,7 +181,7 @@ static void set_text(lua_State *L, const char *name, struct slice value)
 /* A script raised or was stopped: the application's failed(about), when it has one, runs in a task of its own. */
 static void tell_of_failure(const struct exchange *exchange, const struct task_end *end)
 {
-    const struct routes *routes = generation_attached(exchange->generation);
+    const struct routes *routes = routes_of(exchange->generation);
     lua_State *L = generation_lua(exchange->generation);
 
     if (routes->failed_ref == LUA_NOREF || end->rc != R_REJECTED)
@@ -388,7 +229,7 @@ static void on_request(void *owner, struct http_request *req)
 {
     (void)owner;
     struct exchange *exchange = http_owner_data(req);
-    struct routes *routes = generation_attached(exchange->generation);
+    struct routes *routes = routes_of(exchange->generation);
     lua_State *L = generation_lua(exchange->generation);
     struct task_spec spec = {.label = exchange->route ? exchange->route->pattern : "unmatched",
                              .deadline_ms = deadline_of(exchange),
@@ -417,63 +258,16 @@ static void on_gone(void *owner, struct http_request *req)
         task_cancel(exchange->task, R_CANCELLED);
 }
 
-/* ---- the access log ---- */
-
-static struct metric *find_counter(struct dispatch *dispatch, struct route *route, int status)
-{
-    char labels[256];
-    struct status_counter *slot = route->statuses;
-    while (slot < route->statuses + STATUS_SLOTS && slot->status && slot->status != status)
-        slot++;
-    if (slot < route->statuses + STATUS_SLOTS && slot->status)
-        return slot->metric;
-    int len = snprintf(labels, sizeof labels, "method=\"%s\",route=\"%s\",status=\"%d\"",
-                       route->method, route->pattern, status);
-    struct metric *metric =
-        metrics_find(dispatch->metrics, METRIC_COUNTER, SLICE("fura_http_requests_total"),
-                     slice_of(labels, (size_t)len));
-    if (slot < route->statuses + STATUS_SLOTS)
-        *slot = (struct status_counter){status, metric};
-    return metric;
-}
-
-static struct slice describe_waits(const struct exchange *exchange, char *text, size_t size)
-{
-    int len = snprintf(text, size, "{");
-    for (unsigned i = 0; i < exchange->wait_count; i++)
-        len += snprintf(text + len, size - (size_t)len, "%s\"%s\":%.1f", i ? "," : "",
-                        exchange->waits[i].what, (double)exchange->waits[i].total_us / 1000);
-    len += snprintf(text + len, size - (size_t)len, "}");
-    return slice_of(text, (size_t)len);
-}
-
-static void log_access(const struct exchange *exchange, struct http_request *req, int status,
-                       uint64_t bytes_out)
-{
-    char waits[320];
-    double ms = (double)(clock_monotonic_ns() - http_started_ns(req)) / 1e6;
-    log_info("request", LOG_SLICE("id", http_id(req)), LOG_SLICE("method", http_method(req)),
-             LOG_STR("route", exchange && exchange->route ? exchange->route->pattern : ""),
-             LOG_SLICE("path", http_path(req)), LOG_INT("status", status), LOG_NUM("ms", ms),
-             LOG_INT("bytes", bytes_out), LOG_SLICE("address", http_address(req)),
-             LOG_STR("driver", exchange ? exchange->driver_id : ""),
-             LOG_RAW("waits_ms",
-                     exchange ? describe_waits(exchange, waits, sizeof waits) : SLICE("{}")));
-}
-
 static void on_done(void *owner, struct http_request *req, int status, uint64_t bytes_out)
 {
     struct dispatch *dispatch = owner;
     struct exchange *exchange = http_owner_data(req);
 
     if (dispatch->access_log)
-        log_access(exchange, req, status, bytes_out);
+        access_log_write(exchange, req, status, bytes_out);
     if (!exchange)
         return;
-    struct routes *routes = generation_attached(exchange->generation);
-    struct route *route = exchange->route ? exchange->route : &routes->unmatched;
-    metric_add(find_counter(dispatch, route, status), 1);
-    metric_observe(route->seconds, (double)(clock_monotonic_ns() - http_started_ns(req)) / 1e9);
+    access_log_count(exchange, dispatch->metrics, status);
     exchange->done = true;
     if (!exchange->started || !exchange->request)
         close_exchange(exchange);

@@ -1,4 +1,4 @@
-/* exchange.h: one request while Lua works on it; shared by dispatch.c and bind_request.c only. */
+/* exchange.h: one request while Lua works on it; shared by dispatch.c, bind_request.c and access_log.c. */
 #pragma once
 
 #include "net/http.h"
@@ -20,6 +20,7 @@ struct exchange {
     struct route *route;           /* NULL: no such path, or method not allowed */
     struct router_match match;
     bool is_known_path; /* without a route: `match.allow` has the methods it takes */
+    int64_t started_ns; /* monotonic: its first byte */
     struct task *task;
     struct exchange **box; /* the script's handle; cleared when the task ends */
     bool started, done, streaming, has_context;

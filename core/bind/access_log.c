@@ -1,0 +1,65 @@
+/* access_log.c: see access_log.h. */
+#include "bind/access_log.h"
+#include "bind/exchange.h"
+#include "bind/routes.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+#include <stdio.h>
+
+static struct metric *find_counter(struct metrics *metrics, struct route *route, int status)
+{
+    char labels[256];
+    struct status_counter *slot = route->statuses;
+    while (slot < route->statuses + STATUS_SLOTS && slot->status && slot->status != status)
+        slot++;
+    if (slot < route->statuses + STATUS_SLOTS && slot->status)
+        return slot->metric;
+    int len = snprintf(labels, sizeof labels, "method=\"%s\",route=\"%s\",status=\"%d\"",
+                       route->method, route->pattern, status);
+    struct metric *metric = metrics_find(metrics, METRIC_COUNTER, SLICE("fura_http_requests_total"),
+                                         slice_of(labels, (size_t)len));
+    if (slot < route->statuses + STATUS_SLOTS)
+        *slot = (struct status_counter){status, metric};
+    return metric;
+}
+
+static struct slice describe_waits(const struct exchange *exchange, char *text, size_t size)
+{
+    int len = snprintf(text, size, "{");
+    for (unsigned i = 0; i < exchange->wait_count; i++)
+        len += snprintf(text + len, size - (size_t)len, "%s\"%s\":%.1f", i ? "," : "",
+                        exchange->waits[i].what, (double)exchange->waits[i].total_us / 1000);
+    len += snprintf(text + len, size - (size_t)len, "}");
+    return slice_of(text, (size_t)len);
+}
+
+/* A path segment called {key} is a secret. */
+static struct slice public_path(const struct http_request *req, const char *pattern)
+{
+    return strstr(pattern, "{key}") ? slice_cstr(pattern) : http_path(req);
+}
+
+void access_log_write(const struct exchange *exchange, struct http_request *req, int status,
+                      uint64_t bytes_out)
+{
+    char waits[320];
+    const char *pattern = exchange && exchange->route ? exchange->route->pattern : "";
+    double ms = (double)(clock_monotonic_ns() - http_started_ns(req)) / 1e6;
+    log_info("request", LOG_SLICE("id", http_id(req)), LOG_SLICE("method", http_method(req)),
+             LOG_STR("route", pattern), LOG_SLICE("path", public_path(req, pattern)),
+             LOG_INT("status", status), LOG_NUM("ms", ms), LOG_INT("bytes", bytes_out),
+             LOG_SLICE("address", http_address(req)),
+             LOG_STR("driver", exchange ? exchange->driver_id : ""),
+             LOG_RAW("waits_ms",
+                     exchange ? describe_waits(exchange, waits, sizeof waits) : SLICE("{}")));
+}
+
+void access_log_count(const struct exchange *exchange, struct metrics *metrics, int status)
+{
+    struct route *route =
+        exchange->route ? exchange->route : &routes_of(exchange->generation)->unmatched;
+    metric_add(find_counter(metrics, route, status), 1);
+    metric_observe(route->seconds, (double)(clock_monotonic_ns() - exchange->started_ns) / 1e9);
+}
