@@ -1,6 +1,6 @@
 /* extension.c: commands the application brings. lua/commands/NAME.lua returns a table:
  *   about = "one line", usage = "jobs [run NAME]",
- *   run = function(args, context)   args: list of strings; context: {json = boolean, call = function}
+ *   run = function(args, context)   args: list of strings; context: {json = boolean, root = folder, call = function}
  * context.call(name, value) asks the running server's `calls` (script/answers.c) and gives value, or nil and a failure.
  * run returns an exit status, nothing, or nil and a failure. */
 #include "command/command.h"
@@ -163,9 +163,11 @@ static void push_arguments(struct session *session, const struct invocation *inv
         lua_pushstring(L, invocation->argv[i]);
         lua_rawseti(L, -2, i + 1);
     }
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     lua_pushboolean(L, invocation->json);
     lua_setfield(L, -2, "json");
+    lua_pushstring(L, invocation->source.root);
+    lua_setfield(L, -2, "root");
     lua_pushlightuserdata(L, (void *)session_conf(session));
     lua_pushcclosure(L, l_call, 1);
     lua_setfield(L, -2, "call");

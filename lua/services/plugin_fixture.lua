@@ -38,15 +38,21 @@ local function logger(lines)
   return log
 end
 
+local sources = {}
+
+--- Take this text for a plugin instead of the bundle's.
+function fixture.use(name, source)
+  sources[name] = source
+end
+
 --- @param name string
 --- @param config? table
 --- @param fakes? table<string, table>
---- @param source? string  instead of the bundle's
 --- @return table fixture  {plugin, logged}
-function fixture.load(name, config, fakes, source)
+function fixture.load(name, config, fakes)
   local path = ("plugins/%s/plugin.lua"):format(name)
   local world = { events = events.names(), services = services_of(fakes or {}) }
-  local plugin, problems = kit.read(name, path, source or assert(host.script.read(path), "there is no " .. path), world)
+  local plugin, problems = kit.read(name, path, sources[name] or host.script.read(path) or error("there is no " .. path, 2), world)
   if not plugin then error(table.concat(problems, "\n"), 0) end
   problems = kit.configure(plugin, config or {}, function() return "spec" end, world)
   if #problems > 0 then error(table.concat(problems, "\n"), 0) end

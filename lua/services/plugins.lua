@@ -163,6 +163,9 @@ local function hooks_of(definition)
     if definition[hook] then names[#names + 1] = hook end
   end
   for event in pairs(definition.events or {}) do names[#names + 1] = event end
+  for _, job in ipairs(definition.jobs or {}) do names[#names + 1] = ("job %s every %s"):format(job.name, job.every) end
+  for _, route in ipairs(definition.routes or {}) do names[#names + 1] = route[1] .. " " .. route[2] end
+  table.sort(names)
   return names
 end
 

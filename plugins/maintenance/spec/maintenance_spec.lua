@@ -1,0 +1,27 @@
+local fixture = require "services.plugin_fixture"
+
+describe("maintenance", function()
+  local function answer(config, request)
+    return fixture.load("maintenance", config):request(request or { path = "/api/v1/cargos" })
+  end
+
+  it("answers with its message and when to come again", function()
+    local res = answer({ message = "В полдень", retry_after_s = 60 })
+    assert.equal(503, res.status)
+    assert.equal("В полдень", res.detail)
+    assert.equal(60, res.retry_after_s)
+  end)
+
+  it("lets everybody pass when it is off", function()
+    assert.equal(200, answer({ enabled = false }).status)
+  end)
+
+  it("keeps the panel and notifications open", function()
+    assert.equal(200, answer({}, { path = "/admin/" }).status)
+    assert.equal(200, answer({}, { path = "/webhooks/yookassa" }).status)
+  end)
+
+  it("lets named addresses look", function()
+    assert.equal(200, answer({ open_addresses = { "203.0.113.9" } }, { address = "203.0.113.9" }).status)
+  end)
+end)
