@@ -11,6 +11,7 @@ local input = require "kit.input"
 local jobs = require "services.jobs"
 local make_context = require "kit.context"
 local nodes = require "services.nodes"
+local outbox = require "services.outbox"
 local openapi = require "kit.openapi"
 local panel = require "web.admin.panel"
 local plugins = require "services.plugins"
@@ -205,6 +206,7 @@ local function start()
   sessions.watch_redis()
   nodes.start()
   jobs.start()
+  outbox.start()
   settings.start()
   subscriptions.start()
   host.task.spawn(function()

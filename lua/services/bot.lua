@@ -41,7 +41,6 @@ end
 
 local function greet(tx, message)
   local language = rules.texts.language_of(message.from.language_code)
-  tx:query("UPDATE drivers SET unreachable_at = NULL WHERE id = $1", message.from.id)
   return outbox.add(tx, { kind = "greeting", chat_key = id_text(message.chat.id), payload = {
     text = rules.texts.bot("greeting", language),
     reply_markup = { inline_keyboard = { { {
@@ -61,6 +60,7 @@ local function keep_phone(tx, message)
   return tx:query("UPDATE drivers SET phone = $2, updated_at = now() WHERE id = $1", message.from.id, phone)
 end
 
+-- Who writes to us, or allows us to write, can be reached.
 local function on_message(tx, message)
   local chat_id, new_id = table_of(message.chat).id, message.migrate_to_chat_id
   if is_id(chat_id) and is_id(new_id) then
@@ -68,6 +68,9 @@ local function on_message(tx, message)
     return chats.moved(tx, chat_id, new_id)
   end
   if not is_private(message) then return true end
+  local heard, problem = tx:query(
+    "UPDATE drivers SET unreachable_at = NULL WHERE id = $1 AND unreachable_at IS NOT NULL", message.from.id)
+  if not heard then return nil, problem end
   if is_start(message) then return greet(tx, message) end
   if message.contact then return keep_phone(tx, message) end
   return true

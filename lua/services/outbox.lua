@@ -67,13 +67,32 @@ function outbox.bury(tx, entry, error_text)
   return tx:query("UPDATE outbox SET state = 'dead', last_error = $2 WHERE id = $1", entry.id, error_text)
 end
 
---- Depth and age, for metrics and the panel.
+--- Depth and age, for metrics and the panel. A driver who blocked the bot is nobody's trouble: not counted as dead.
 --- @return {waiting: integer, dead: integer, oldest_s: number}?
 function outbox.depth()
   return host.pg.one [[
-    SELECT count(*) FILTER (WHERE state <> 'dead') AS waiting, count(*) FILTER (WHERE state = 'dead') AS dead,
+    SELECT count(*) FILTER (WHERE state <> 'dead') AS waiting,
+      count(*) FILTER (WHERE state = 'dead'
+        AND NOT (chat_key ~ '^[0-9]+$' AND last_error LIKE '%telegram_forbidden%')) AS dead,
       coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE state <> 'dead')), 0)::float8 AS oldest_s
     FROM outbox WHERE state IN ('waiting', 'sending', 'dead')]]
+end
+
+local REPORT_MS = 5000
+
+-- On every node, whoever sends: a figure that only the sender's node wrote would grow old on the others.
+local function report()
+  if not host.pg.is_up() or not host.shared.add("outbox:reported", true, REPORT_MS - 100) then return end
+  local depth = outbox.depth()
+  if not depth then return end
+  host.metrics.gauge("outbox_waiting", depth.waiting)
+  host.metrics.gauge("outbox_dead", depth.dead)
+  host.metrics.gauge("outbox_oldest_seconds", depth.oldest_s)
+end
+
+--- Once a worker.
+function outbox.start()
+  host.timer.every(REPORT_MS, report)
 end
 
 -- ---- for people ----

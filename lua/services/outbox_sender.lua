@@ -187,14 +187,6 @@ local function start_due(run)
   return nearest_s
 end
 
-local function report_depth()
-  local depth = outbox.depth()
-  if not depth then return end
-  host.metrics.gauge("outbox_waiting", depth.waiting)
-  host.metrics.gauge("outbox_dead", depth.dead)
-  host.metrics.gauge("outbox_oldest_seconds", depth.oldest_s)
-end
-
 -- Until something changed, or `for_s` passed.
 local function wait(run, turn, for_s)
   local until_ms = host.time.monotonic_ms() + math.min(for_s * 1000, LOOK_AGAIN_MS)
@@ -207,7 +199,6 @@ end
 
 local function finish(run)
   while run.in_flight > 0 do host.task.sleep(STEP_MS) end
-  report_depth()
 end
 
 local function is_over(run)

@@ -151,6 +151,13 @@ test('who blocks the bot is unreachable, who comes back is not', async () => {
   assert.equal(await unreachable(), 'f');
 });
 
+test('who allows the bot to write can be reached again', async () => {
+  await take(vector('own-blocked-by-user'));
+  const { message } = vector('own-contact');
+  await take({ update_id: 9, message: { ...message, contact: undefined, write_access_allowed: { from_request: true } } });
+  assert.equal(await value(`SELECT unreachable_at IS NULL FROM drivers WHERE id = ${DRIVER}`), 't');
+});
+
 test('the own contact becomes the phone, that of another does not', async () => {
   const update = vector('own-contact');
   const phone = () => value(`SELECT phone FROM drivers WHERE id = ${DRIVER}`);

@@ -30,6 +30,7 @@ beforeEach(async () => {
   await product.connectWebhooks();
   await product.postgres.query(`
     UPDATE outbox SET tried_at = now() - interval '5 min';
+    DELETE FROM outbox WHERE state = 'dead';
     TRUNCATE telegram_updates; -- Telegram counts from the start again
     DELETE FROM leases WHERE expires_at > now() + interval '1 min'`);
 });
@@ -249,6 +250,7 @@ test('a driver who blocked the bot is unreachable until they come back', async (
   await respond(one);
   const unreachable = () => value(`SELECT unreachable_at IS NOT NULL FROM drivers WHERE id = ${one.id}`);
   await until(async () => (await unreachable()) === 't', { what: 'the mark' });
+  await until(async () => /^fura_outbox_dead\S* 0$/m.test((await product.client.get('/metrics')).text), { what: 'no dead letter counted' });
   assert.equal(await statusOf(one.id), 'sent');
   await telegram.post('user', { id: one.id, state: 'ok' });
   await until(async () => (await unreachable()) === 'f', { what: 'the mark to go' });
