@@ -1,4 +1,5 @@
 --- Subscriptions as the panel shows and changes them. Every change is a row of the ledger, once for each form.
+local access_tokens = require "services.access_tokens"
 local admin_drivers = require "services.admin_drivers"
 local admin_list = require "services.admin_list"
 local admin_trail = require "services.admin_trail"
@@ -33,7 +34,9 @@ local function change(order, actor, action)
       source_id = order.key, days = order.days })
     if grant == nil then return nil, why end
     if not grant then return true end -- the same form once more
-    local written
+    local written = true
+    if order.source == "gift" then written, why = access_tokens.ensure(tx, order.driver_id) end
+    if not written then return nil, why end
     written, why = admin_trail.write(actor, { action = action, target_type = "driver", target_id = order.driver_id,
       details = { reason = order.reason, days = grant.days,
         before = { expires_at = grant.expires_before and host.time.iso8601(grant.expires_before) },

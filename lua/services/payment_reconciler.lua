@@ -132,6 +132,7 @@ end
 --- @return {payments: integer, refunds: integer, settled: integer}?
 --- @return table? failure
 function reconciler.compare()
+  if not yookassa.is_configured() then return { payments = 0, refunds = 0, settled = 0 } end
   local since, counted = host.time.now() - COMPARED_S, { payments = 0, refunds = 0, settled = 0 }
   local function count(kind, outcome)
     counted[kind] = counted[kind] + 1

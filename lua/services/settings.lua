@@ -3,6 +3,7 @@
 local host = host
 local audit = require "services.audit"
 local failure = require "kit.failure"
+local rules = require "kit.rules"
 local secrets = require "services.secrets"
 
 local settings = {}
@@ -10,12 +11,29 @@ local settings = {}
 local CHANNEL = "settings"
 local RETRY_MS = 2000
 
---- What there is to set: its kind, and what it is for. Anything else is refused.
+local function is_code(value, max)
+  return type(value) == "number" and value == math.floor(value) and value >= 1 and value <= max
+end
+
+local function check_tariffs(list)
+  local problem = rules.tariffs.problem(list)
+  return problem ~= "" and problem or nil
+end
+
+local function check_receipts(how)
+  if not is_code(how.vat_code, 10) then return "vat_code must be 1 to 10" end
+  if how.tax_system_code ~= nil and not is_code(how.tax_system_code, 6) then return "tax_system_code must be 1 to 6" end
+  for _, name in ipairs { "payment_subject", "payment_mode" } do
+    if how[name] ~= nil and type(how[name]) ~= "string" then return name .. " must be a text" end
+  end
+end
+
+--- What there is to set: its kind, what it is for, and `check`(value), which says what is wrong. Anything else is refused.
 settings.known = {
   ["yookassa.shop_id"] = { kind = "text", about = "YooKassa shop; wins over YOOKASSA_SHOP_ID" },
   ["yookassa.secret_key"] = { kind = "secret", about = "YooKassa key; wins over YOOKASSA_SECRET_KEY" },
-  ["tariffs"] = { kind = "json", about = "list of tariffs instead of those in lua/rules/tariffs.lua" },
-  ["receipts"] = { kind = "json",
+  ["tariffs"] = { kind = "json", check = check_tariffs, about = "list of tariffs instead of those in lua/rules/tariffs.lua" },
+  ["receipts"] = { kind = "json", check = check_receipts,
     about = "54-FZ: {\"vat_code\": 1, \"tax_system_code\": 2, \"payment_subject\": \"service\"}; unset = no receipts" },
 }
 
@@ -112,10 +130,6 @@ end
 
 -- ---- changing ----
 
-local function refuse(text)
-  return nil, failure("invalid_setting", { status = 422, text = text })
-end
-
 local FITS = {
   text = function(value) return type(value) == "string" and value ~= "" end,
   secret = function(value) return type(value) == "string" and value ~= "" end,
@@ -123,6 +137,15 @@ local FITS = {
   boolean = function(value) return type(value) == "boolean" end,
   json = function(value) return type(value) == "table" end,
 }
+
+-- What is wrong with a value, or nil.
+local function problem_of(name, value)
+  local known = settings.known[name]
+  if not known then return "there is no setting " .. tostring(name) end
+  if value == nil then return nil end
+  if not FITS[known.kind](value) then return name .. " must be of kind " .. known.kind end
+  return known.check and known.check(value)
+end
 
 local UPSERT = [[
   INSERT INTO settings (name, kind, value, sealed, key_id, updated_by) VALUES ($1, $2, $3, $4, $5, $6)
@@ -148,16 +171,16 @@ end
 --- @return boolean?
 --- @return table? failure  invalid_setting, encryption_key_missing, database_unavailable
 function settings.set(name, value, actor, context)
-  local known = settings.known[name]
-  if not known then return refuse("there is no setting " .. tostring(name)) end
-  if value ~= nil and not FITS[known.kind](value) then return refuse(name .. " must be of kind " .. known.kind) end
+  local wrong = problem_of(name, value)
+  if wrong then return nil, failure("invalid_setting", { status = 422, text = wrong }) end
+  local kind = settings.known[name].kind
   local done, problem = host.pg.transaction(function(tx)
     local before = tx:one("SELECT value FROM settings WHERE name = $1 FOR UPDATE", name)
     local ok, why = write(tx, name, value, actor.id)
     if not ok then return nil, why end
     return audit.write_in(tx, { action = "setting.changed", actor_type = actor.type, actor_id = actor.id,
       target_type = "setting", target_id = name,
-      details = { before = shown(known.kind, before and before.value), after = shown(known.kind, value) } }, context)
+      details = { before = shown(kind, before and before.value), after = shown(kind, value) } }, context)
   end)
   if done then return true end
   if problem.code == "encryption_key_missing" then return nil, problem end

@@ -13,6 +13,7 @@ local subscriptions = {}
 
 local DAY_S = 86400
 local FRESH_FOR_S = 30
+local PATIENCE_MS = 2000      -- with a database that does not answer; what a driver looks at should not hang
 local KEPT_FOR_MS = DAY_S * 1000
 local CHANNEL = "subscriptions"
 local CHANGES = "subscriptions:changes" -- counts changes, so that a copy read before one is not kept after it
@@ -64,8 +65,9 @@ local function look_up(driver_id)
   local kept, fresh = recall(driver_id)
   if fresh then return kept end
   local seen = { changes = host.shared.get(CHANGES) or 0, epoch = epoch() }
-  local row, problem = host.pg.one(
-    "SELECT expires_at, source FROM subscriptions WHERE driver_id = $1::bigint", driver_id)
+  local row, problem = host.task.with_deadline(PATIENCE_MS, function()
+    return host.pg.one("SELECT expires_at, source FROM subscriptions WHERE driver_id = $1::bigint", driver_id)
+  end)
   if problem then return kept, problem end
   row = row or {}
   keep(driver_id, row, seen)

@@ -36,6 +36,11 @@ local function authorization()
   return "Basic " .. host.crypto.base64(shop_id .. ":" .. key)
 end
 
+--- Do we know who we are there?
+function yookassa.is_configured()
+  return authorization() ~= nil
+end
+
 local function send(call, secret)
   local url = host.config.yookassa.api_url .. call.path
   if call.query then url = url .. "?" .. host.http.encode_query(call.query) end
