@@ -40,7 +40,7 @@ class MiniApp {
 
   /** Outside of Telegram: its script is there, but knows nobody. */
   async openOutside({ path = '/', width = 390, height = 844, device = {} } = {}) {
-    return this.browser.open(this.product.client.url + path, {}, { viewport: { width, height }, ...device });
+    return this.browser.open(this.product.client.url + path, { platform: 'unknown' }, { viewport: { width, height }, ...device });
   }
 
   close() {

@@ -40,7 +40,7 @@
       initData: options.initData ?? '',
       initDataUnsafe: Object.fromEntries(new URLSearchParams(options.initData ?? '')),
       version: '8.0',
-      platform: 'android',
+      platform: options.platform ?? 'android',
       colorScheme: options.colorScheme ?? 'light',
       themeParams: {},
       viewportHeight: window.innerHeight,

@@ -84,7 +84,7 @@
   });
   on('htmx:afterRequest', function (event) {
     var detail = event.detail, xhr = detail.xhr, fresh = xhr.getResponseHeader('X-Session-Token');
-    if (fresh) { token = fura.keep('token', fresh); signedInAt = signedInAt || Date.now(); }
+    if (fresh) token = fura.keep('token', fresh);
     if (xhr.status === 401) return onUnauthorised(xhr, detail);
     if (xhr.status === 429) countDown(detail.elt, xhr.getResponseHeader('Retry-After') || 1);
     if (detail.elt.id === 'filters') { if (xhr.status === 400) openFilters(); else if (xhr.status) closeFilters(); }
@@ -494,7 +494,7 @@
     setTimeout(function () { note.remove(); }, 60000);
   });
   on('htmx:oobAfterSwap', function (event) {
-    var id = event.detail.target.dataset && event.detail.target.dataset.gone, card = id && $('#cargo-card-' + id);
+    var id = event.target.dataset && event.target.dataset.gone, card = id && $('#cargo-card-' + id);
     if (card) card.classList.add('gone');
   });
   function setOffline() {

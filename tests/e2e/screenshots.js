@@ -1,0 +1,184 @@
+#!/usr/bin/env node
+'use strict';
+// Pictures of the Mini App's screens and states, to be looked at: node tests/e2e/screenshots.js [FOLDER] [NAME…]
+// They land in .data/screenshots, light and dark.
+const fs = require('node:fs');
+const path = require('node:path');
+const { Product } = require('../support/product.js');
+const { MiniApp, cards, openCargo, press, untilListed } = require('../support/mini_app.js');
+const { until } = require('../support/client.js');
+
+const [folder = path.resolve(__dirname, '../../.data/screenshots'), ...wanted] = process.argv.slice(2);
+const FREE = { id: 601, first_name: 'Пётр', language_code: 'ru' };
+const PAID = { id: 602, first_name: 'Иван', language_code: 'ru' };
+const WAITING = '#pay-state';
+
+const ask = (page, filters) => page.evaluate((values) => {
+  window.htmx.ajax('GET', `/api/v1/cargos?${new URLSearchParams(values)}`, { target: '#results', swap: 'outerHTML' });
+}, filters);
+const misbehave = (product, name, rule) => product.control(name).post('misbehave', rule);
+
+/** name → [width, height, what to do once the page of `driver` is open] */
+const SHOTS = {
+  '01-skeleton': { width: 320, height: 568, async take(page) { await page.waitForSelector('.skeleton'); }, before: (product) => misbehave(product, 'cargotech', { match: { path: '/v2/cargos/views*' }, times: 1, action: 'delay_ms', delay_ms: 8000 }), early: true },
+  '02-list-320': { width: 320, height: 568, take: untilListed },
+  '03-list-filters': { async take(page) {
+    await untilListed(page);
+    await ask(page, { mode: 'all', start_point_id: 62, start_point_type: 2, start_point_name: 'Москва', start_point_radius: 500, weight_volume: '20-83', truck_types: '4' });
+    await page.waitForSelector('#filter-chips .chip');
+  } },
+  '04-nasty': { width: 320, height: 700, async take(page) {
+    await untilListed(page);
+    await ask(page, { mode: 'all' });
+    await page.waitForSelector('#cargo-card-481517');
+    await page.locator('#cargo-card-481517').scrollIntoViewIfNeeded();
+  } },
+  '07-empty-filtered': { async take(page) {
+    await untilListed(page);
+    await ask(page, { mode: 'all', price: '99999000000,99999900000', start_date: '2030-01-01' });
+    await page.waitForSelector('.empty');
+  } },
+  '09-end': { width: 320, height: 568, async take(page) {
+    await untilListed(page);
+    await ask(page, { mode: 'my', start_point_id: 62, start_point_type: 2, start_point_name: 'Москва', start_point_radius: 0 });
+    await page.waitForFunction(() => document.querySelector('#filter-chips .chip'));
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+  } },
+  '10-prices': { async take(page) {
+    await untilListed(page);
+    await page.evaluate(() => {
+      const list = [...document.querySelectorAll('#cargo-cards>.card')].map((card) => card.id.slice(11));
+      const answer = `<p class="price num" id="cargo-price-${list[0]}" hx-swap-oob="true">99 000 ₽</p><span id="card-gone-${list[1]}" hx-swap-oob="true" data-gone="${list[1]}"><span class="badge gone">Уже забрали</span></span>`;
+      window.htmx.swap('#price-sink', answer, { swapStyle: 'none' });
+    });
+    await page.waitForSelector('.card.gone');
+  } },
+  '11-filters': { width: 320, height: 568, async take(page) { await untilListed(page); await page.click('[data-open=filters]'); await page.waitForSelector('.types .chip'); } },
+  '11-filters-390': { async take(page) { await untilListed(page); await page.click('[data-open=filters]'); await page.waitForSelector('.types .chip'); } },
+  '12-city': { width: 320, height: 568, async take(page) {
+    await untilListed(page);
+    await page.click('[data-open=filters]');
+    await page.locator('#start-city').pressSequentially('моск', { delay: 30 });
+    await page.waitForSelector('#start-cities [role=option]');
+    await page.keyboard.press('ArrowDown');
+  } },
+  '13-detail-paid': { driver: PAID, async take(page) { await untilListed(page); await openCargo(page); } },
+  '14-detail-end': { driver: PAID, width: 320, height: 568, async take(page) {
+    await untilListed(page);
+    await openCargo(page, cards(page).nth(3));
+    await page.evaluate(() => { const box = document.querySelector('#sheet-box'); box.scrollTop = box.scrollHeight; });
+  } },
+  '15-detail-locked': { async take(page) { await untilListed(page); await openCargo(page); } },
+  '16-response-step': { driver: PAID, async take(page) {
+    await untilListed(page);
+    await openCargo(page);
+    await press(page, 'MainButton');
+    await page.waitForSelector('#resp-title');
+  } },
+  '16-responses-statuses': { driver: { id: 603, first_name: 'Олег' }, before: (product) => answerFive(product, 603), async take(page) {
+    await untilListed(page);
+    await page.click('[data-root=responses][data-act]');
+    await page.waitForSelector('.resp-card');
+  } },
+  '17-responses-empty': { async take(page) { await untilListed(page); await page.click('[data-root=responses][data-act]'); await page.waitForSelector('#responses .empty'); } },
+  '18-paywall': { width: 320, height: 640, async take(page) { await untilListed(page); await page.click('.bar a'); await page.waitForSelector('.tariff'); } },
+  '18-paywall-active': { driver: PAID, async take(page) { await untilListed(page); await page.click('.bar a'); await page.waitForSelector('.tariff'); } },
+  '18-paywall-page': { path: '/paywall', driver: PAID, async take(page) { await page.waitForSelector('.tariff'); } },
+  '19-waiting': { async take(page) { await toPayment(page); } },
+  '19-paid': { driver: { id: 604 }, async take(page, product) { await toPayment(page); await pay(page, product, 'pay'); await page.waitForSelector('.mark.ok'); } },
+  '19-failed': { driver: { id: 605 }, async take(page, product) { await toPayment(page); await pay(page, product, 'cancel'); await page.waitForSelector('.mark.fail'); } },
+  '20-return': { outside: true, path: '/payments/return?payment=00000000-0000-4000-8000-000000000000', async take(page) { await page.waitForSelector('.edge'); } },
+  '20-outside': { outside: true, async take(page) { await page.waitForSelector('.edge h1'); } },
+  '21-desktop': { driver: PAID, width: 820, height: 900, async take(page) { await untilListed(page); await openCargo(page, cards(page).nth(1)); } },
+  '21-desktop-paywall': { width: 820, height: 900, async take(page) { await untilListed(page); await page.click('.bar a'); await page.waitForSelector('.tariff'); } },
+  '21-desktop-filters': { width: 820, height: 900, async take(page) { await untilListed(page); await page.click('[data-open=filters]'); await page.waitForSelector('.types .chip'); } },
+  '22-garish': { theme: 'garish', async take(page) { await untilListed(page); } },
+  '22-garish-detail': { theme: 'garish', async take(page) { await untilListed(page); await openCargo(page); } },
+  '30-english': { driver: { id: 606, first_name: 'Ann', language_code: 'en' }, async take(page) { await untilListed(page); await openCargo(page); } },
+  '31-large-text': { width: 320, height: 640, async take(page) { await untilListed(page); await page.addStyleTag({ url: 'data:text/css,' }).catch(() => {}); await page.evaluate(() => { document.documentElement.style.fontSize = '200%'; }); } },
+  '06-offline': { async take(page) { await untilListed(page); await page.context().setOffline(true); await page.waitForSelector('#offline:not([hidden])'); } },
+  '05-stale': { last: true, before: stale, async take(page) { await page.waitForSelector('#results .strip'); } },
+  '08-feed-down': { last: true, async take(page) {
+    await page.waitForSelector('#results');
+    await ask(page, { mode: 'all', start_date: '2029-01-01' });
+    await page.waitForSelector('.problem');
+  } },
+};
+
+async function toPayment(page) {
+  await untilListed(page);
+  await page.click('.bar a');
+  await page.waitForSelector('.tariff');
+  await press(page, 'MainButton');
+  await page.waitForSelector(WAITING);
+}
+
+async function pay(page, product, how) {
+  const link = await page.locator('#pay-screen a.main').getAttribute('href');
+  await product.control('yookassa').post(how, { id: new URL(link).pathname.split('/').pop() });
+  await page.waitForTimeout(300);
+  await page.evaluate(() => window.htmx.trigger('#pay-state', 'fura:check'));
+}
+
+/** One response of each status. */
+async function answerFive(product, id) {
+  if (answerFive.done) return;
+  answerFive.done = true;
+  const driver = await product.login({ id });
+  await product.buyAccess(driver);
+  const { json } = await driver.get('/api/v1/cargos?mode=my');
+  for (const card of json.cards.slice(0, 6)) await driver.post('/api/v1/responses', { cargo_id: card.id, phone: '+79998887766', name: 'Олег' });
+  await until(async () => (await driver.get('/api/v1/responses')).json.data.every((one) => one.status === 'sent'), { what: 'all sent', timeoutMs: 60000 });
+  const statuses = ['queued', 'sent', 'accepted', 'rejected', 'completed', 'failed'];
+  for (const [index, status] of statuses.entries()) {
+    await product.postgres.query(`ALTER TABLE responses DISABLE TRIGGER USER;
+      UPDATE responses SET status = '${status}' WHERE driver_id = ${id} AND cargo_id = '${json.cards[index].id}';
+      ALTER TABLE responses ENABLE TRIGGER USER`);
+  }
+}
+
+async function stale(product) {
+  await product.control('cargotech').post('misbehave', { match: { path: '/v2/cargos/views*' }, times: 1000, action: 'status', status: 503 });
+  await product.redis.command('FLUSHALL');
+}
+
+async function shoot(app, name, shot, theme) {
+  const { width = 390, height = 844, driver = FREE, path: where = '/' } = shot;
+  await shot.before?.(app.product);
+  const device = { colorScheme: theme === 'dark' ? 'dark' : 'light' };
+  const page = shot.outside
+    ? await app.openOutside({ path: where, width, height, device })
+    : await app.open({ driver, path: where, theme: shot.theme ?? theme, width, height, device });
+  page.setDefaultTimeout(10000);
+  try {
+    await shot.take(page, app.product);
+    await page.evaluate(() => new Promise((done) => setTimeout(done, 250)));
+    await page.screenshot({ path: path.join(folder, `${name}-${theme}.png`) });
+    if (page.problems.length) console.error(`${name} ${theme}: ${page.problems.join(' | ')}`);
+  } catch (error) {
+    console.error(`${name} ${theme}: ${error.message.split('\n')[0]}`);
+    await page.screenshot({ path: path.join(folder, `${name}-${theme}-failed.png`) });
+  }
+  await page.context().close();
+}
+
+async function main() {
+  fs.mkdirSync(folder, { recursive: true });
+  const product = await Product.start({ env: { FURA_RATE_LIMITS: 'off', FURA_DEV_LOGIN: 'off' } });
+  const app = await MiniApp.start(product);
+  try {
+    await product.buyAccess(await product.login(PAID));
+    for (const [name, shot] of Object.entries(SHOTS)) {
+      if (wanted.length && !wanted.some((one) => name.startsWith(one))) continue;
+      for (const theme of shot.theme ? ['light'] : ['light', 'dark']) await shoot(app, name, shot, theme);
+    }
+  } finally {
+    await app.close();
+    await product.stop();
+  }
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
