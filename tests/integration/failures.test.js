@@ -2,6 +2,7 @@
 const { test, beforeEach, afterEach } = require('node:test');
 const assert = require('node:assert/strict');
 const { Product } = require('../support/product.js');
+const { Fura } = require('../support/fura.js');
 const { until } = require('../support/client.js');
 
 let product;
@@ -52,7 +53,8 @@ test('with Postgres gone cached lists are served and writes answer 503', async (
 
   await product.postgres.up();
   await product.fura.untilReady();
-  assert.equal((await driver.post('/api/v1/payments', { tariff: '1_month' })).status, 201);
+  const heals = async () => (await driver.post('/api/v1/payments', { tariff: '1_month' })).status === 201;
+  await until(heals, { what: 'payments to be taken again', timeoutMs: 5000, stepMs: 1000 });
 });
 
 test('with CargoTech gone the stored list is served as stale', async () => {
@@ -64,6 +66,53 @@ test('with CargoTech gone the stored list is served as stale', async () => {
   assert.equal(unknown.status, 502);
   assert.equal(unknown.json.code, 'upstream_unavailable');
   assert.equal((await driver.get('/api/v1/cargos')).status, 200);
+});
+
+/** Ask for `path` on several lanes until stopped; gives all that came back, 0 for a lost connection. */
+function keepAsking(client, path, lanes = 4) {
+  const seen = new Map();
+  let going = true;
+  const lane = async () => {
+    while (going) {
+      const status = await client.get(path).then((answer) => answer.status, () => 0);
+      seen.set(status, (seen.get(status) ?? 0) + 1);
+    }
+  };
+  const all = Promise.all(Array.from({ length: lanes }, lane));
+  return { seen, stop: async () => { going = false; await all; return seen; } };
+}
+
+test('Redis, Postgres and a worker die while drivers read the list: they go on reading it', async () => {
+  await product.fura.stop();
+  product.fura = new Fura({ env: { ...product.serviceEnv(), FURA_RATE_LIMITS: 'off' } });
+  await product.fura.serve();
+  const driver = await product.login({ id: 707 });
+  assert.equal((await driver.get('/api/v1/cargos')).status, 200);
+  const crowd = keepAsking(driver, '/api/v1/cargos');
+  const answered = () => crowd.seen.get(200) ?? 0;
+  const goesOn = async (what) => {
+    const before = answered();
+    await until(() => answered() > before + 40, { what: `lists ${what}` });
+  };
+  await goesOn('at first');
+  await product.redis.kill();
+  await goesOn('without Redis');
+  await product.redis.up();
+  await product.fura.untilReady();
+  await goesOn('with Redis back');
+  await product.postgres.kill();
+  await goesOn('without Postgres');
+  await product.postgres.up();
+  await product.fura.untilReady();
+  const workers = product.fura.workers();
+  process.kill(workers[0], 'SIGKILL');
+  await until(() => product.fura.workers().length === workers.length && !product.fura.workers().includes(workers[0]), { what: 'a new worker' });
+  await product.fura.untilReady();
+  await goesOn('after a worker died');
+  const seen = await crowd.stop();
+  const lost = seen.get(0) ?? 0;
+  assert.deepEqual([...seen.keys()].filter((status) => status !== 200 && status !== 0), [], JSON.stringify([...seen]));
+  assert.ok(lost <= 4, `${lost} connections lost, at most those of the dead worker may be`);
 });
 
 test('a killed worker is replaced and nobody notices for long', async () => {
