@@ -15,13 +15,14 @@ local payments = {}
 
 local REUSED_FOR_S = 300        -- a payment page is given out again so long
 local POSTED_FOR_S = 23 * 3600  -- the gateway forgets keys after 24 h
-local POSTING_S = 20            -- two attempts of asking, and a little
+local POSTING_S = 10            -- then another tap may ask under the same key: whoever was asking may be dead
 local POLL_MS = 50
 local PAGE_SIZE = 50
 
 local COLUMNS = [[id, driver_id::text, tariff, days, amount_kopecks, currency, status, gateway_id, confirmation_url,
   return_url, receipt_sealed, superseded_at, created_at, paid_at, refunded_kopecks,
-  extract(epoch FROM now() - created_at)::float8 AS age_s, coalesce(posting_until > now(), false) AS is_posting]]
+  extract(epoch FROM now() - created_at)::float8 AS age_s, coalesce(posting_until > now(), false) AS is_posting,
+  coalesce(posting_until <= now(), false) AS is_abandoned]]
 
 local function no_database(problem)
   return nil, failure("database_unavailable", { text = tostring(problem), retry_after_s = 5 })
@@ -219,6 +220,9 @@ local function complete(row)
   end
   local now, problem = wait_for_creation(row.id)
   if not now then return nil, problem end
+  if now.is_abandoned and now.status == "pending" and not now.gateway_id then
+    return nil, failure "creation_abandoned"
+  end
   if now.status == "pending" and not now.confirmation_url and now.gateway_id then
     local object = yookassa.payment(now.gateway_id) -- it answered without a page at first
     if object then settling.payment(object, "created") end
@@ -238,7 +242,11 @@ end
 --- @return table? failure  gateway_unavailable (the row is kept), idempotency_key_reused, database_unavailable
 function payments.open(driver_id, tariff, wanted, context)
   local row, problem = open_row(driver_id, tariff, wanted, context)
-  if row then return complete(row) end
+  if row then
+    local completed, why = complete(row)
+    if completed or why.code ~= "creation_abandoned" then return completed, why end
+    return payments.open(driver_id, tariff, wanted, context) -- whoever asked the gateway died: now it is our turn
+  end
   if problem.code == "idempotency_key_reused" or problem.code == "encryption_key_missing" then return nil, problem end
   alerts.raise("payments_failing", "drivers cannot pay: is Postgres up?", { failure = tostring(problem) })
   return no_database(problem)
