@@ -8,9 +8,9 @@ local failure = require "kit.failure"
 
 local leases = {}
 
-local LIFE_MS = 8000
-local RENEW_MS = 2000
-local QUERY_MS = 1900
+local LIFE_MS = 6000
+local RENEW_MS = 1500
+local QUERY_MS = 1400
 
 local TAKE = [[
   INSERT INTO leases (name, owner, expires_at) VALUES ($1, $2::uuid, clock_timestamp() + $3 * interval '1 millisecond')
