@@ -6,6 +6,7 @@ local audit = require "services.audit"
 local failure = require "kit.failure"
 local rate_limit = require "services.rate_limit"
 local settling = require "services.payment_settling"
+local text = require "kit.text"
 local yookassa = require "services.yookassa"
 
 local inbox = {}
@@ -68,7 +69,7 @@ end
 --- What a notification says, or nil when it is none.
 --- @return {event: string, object_id: string, status: string}?
 function inbox.read(body)
-  local said = host.json.decode(body)
+  local said = text.is_utf8(body) and host.json.decode(body)
   local object = type(said) == "table" and said.object
   if type(object) ~= "table" or not is_id(object.id) then return nil end
   if said.type ~= nil and said.type ~= "notification" then return nil end
@@ -123,7 +124,8 @@ end
 -- The gateway does not know what the notification is about.
 local function judge_unknown_object(row)
   if row.attempts == 1 then note_forged(row, "unknown_to_gateway") end
-  return row.attempts < UNKNOWN_OBJECT_TRIES and "retry" or "mismatch"
+  if row.attempts >= UNKNOWN_OBJECT_TRIES then return "mismatch" end
+  return "retry", "the gateway does not know it"
 end
 
 local function act_on_payment(row)

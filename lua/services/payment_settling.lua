@@ -52,7 +52,7 @@ end
 local function disagreement(row, object)
   local amount, metadata = part(object, "amount"), part(object, "metadata")
   local recipient = part(object, "recipient").account_id
-  if row.gateway_id and row.gateway_id ~= object.id then return "gateway_id" end
+  if type(object.id) ~= "string" or row.gateway_id and row.gateway_id ~= object.id then return "gateway_id" end
   if rules.tariffs.kopecks(amount.value) ~= row.amount_kopecks then return "amount" end
   if amount.currency ~= row.currency then return "currency" end
   if metadata.payment_id ~= row.id or metadata.driver_id ~= row.driver_id or metadata.tariff ~= row.tariff then
@@ -95,10 +95,16 @@ local function note_mismatch(tx, row, object, reason)
   return "mismatch"
 end
 
-local function adopt(tx, row, object, cause)
+-- The page to pay at, when there is one that a browser may be sent to.
+local function page_of(object)
   local url = part(object, "confirmation").confirmation_url
-  if row.gateway_id and (row.confirmation_url or type(url) ~= "string") then return true end
-  row.confirmation_url = type(url) == "string" and url or nil
+  return type(url) == "string" and url:find "^https?://" and url or nil
+end
+
+local function adopt(tx, row, object, cause)
+  local url = page_of(object)
+  if row.gateway_id and (row.confirmation_url or not url) then return true end
+  row.confirmation_url = url
   local details = { gateway_id = object.id }
   return all_of {
     function()

@@ -6,6 +6,7 @@ local events = require "services.events"
 local failure = require "kit.failure"
 local rules = require "kit.rules"
 local subscriptions = require "services.subscriptions"
+local text = require "kit.text"
 
 local promo_codes = {}
 
@@ -156,7 +157,7 @@ function promo_codes.apply(driver_id, code, context)
     return applied
   end
   audit.write_later({ action = "promo_code.refused", actor_type = "driver", actor_id = driver_id,
-    target_type = "promo_code", target_id = code:sub(1, 64), details = { reason = problem.code } }, context)
+    target_type = "promo_code", target_id = text.first(code, 64), details = { reason = problem.code } }, context)
   if REFUSALS[problem.code] then return nil, problem end
   return no_database(problem)
 end

@@ -44,6 +44,7 @@ test('a notification of the documents is stored or refused, and none is believed
   }
   assert.equal((await from(GATEWAY, '{')).status, 400);
   assert.equal((await from(GATEWAY, '')).status, 400);
+  assert.equal((await from(GATEWAY, Buffer.from('{"event":"payment.succeeded","object":{"id":"1","status":"succeeded","x":"\xff"}}', 'latin1'))).status, 400);
   const waiting = "SELECT count(*) FROM payment_inbox WHERE attempts = 0";
   await until(async () => (await count(waiting)) === 0, { what: 'all to be looked after' });
   assert.equal(await count('SELECT count(*) FROM subscription_grants'), 0);

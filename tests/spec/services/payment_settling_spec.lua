@@ -55,6 +55,12 @@ describe("services.payment_settling", function()
     assert.equal(0, #paying.grants(driver))
   end)
 
+  it("sends a browser only to web pages", function()
+    local object = paying.object(row, "pending", { confirmation = { confirmation_url = "javascript:alert(1)" } })
+    assert.equal("unchanged", (settling.payment(object, "created")))
+    assert.is_nil(host.pg.one("SELECT confirmation_url FROM payments WHERE id = $1::uuid", row.id).confirmation_url)
+  end)
+
   it("does not take a second payment at the gateway for the first", function()
     assert.equal("mismatch", (settling.payment(paying.object(row, "succeeded", { id = "another" }), "webhook")))
     assert.equal("pending", paying.status(row))
