@@ -300,6 +300,8 @@ struct wait *wait_begin(lua_State *L, const char *what)
                    "host.%s waits, and waiting needs a task: call it from a handler, a job, "
                    "start() or a spawned function",
                    what);
+    if (waiting_forbidden)
+        luaL_error(L, "host.%s waits: %s", what, waiting_forbidden);
     if (!lua_isyieldable(L))
         luaL_error(L,
                    "host.%s waits, which is not possible inside a callback of a C function "
