@@ -4,6 +4,7 @@
 ---     name = "auth.end_session", number = "1.3", about = "…", access = "driver",
 ---     input = { … }, output = { … },            field tables of kit.schema
 ---     errors = { cargo_not_found = 404 },        code → HTTP status
+---     statuses = { 201, 200 },                   of answers, when not only the route's (200); for the API's description
 ---     run = function(input, context) … return output   or   return nil, "code" | failure
 ---   }
 ---

@@ -94,6 +94,24 @@ test('a refusal is the documented problem, with a documented code', async () => 
   assert.ok(get.responses[400].description.includes(wrong.json.code));
 });
 
+test('what is created answers with a documented status and body', async () => {
+  const sent = {
+    '/api/v1/payments': { tariff: '3_months' },
+    '/api/v1/responses': { cargo_id: (await driver.get('/api/v1/cargos')).json.cards[0].id },
+    '/api/v1/promocodes/apply': { code: 'NOSUCHCODE' },
+  };
+  for (const [path, body] of Object.entries(sent)) {
+    for (let n = 0; n < 2; n++) {
+      const answer = await driver.post(path, body);
+      const promised = document.paths[path].post.responses[answer.status];
+      assert.ok(promised, `${path}: ${answer.status} is not documented`);
+      const type = answer.headers['content-type'].split(';')[0];
+      assert.equal(checker(promised.content[type].schema)(answer.json), undefined, path);
+      if (answer.status >= 400) assert.ok(promised.description.includes(answer.json.code), `${path}: ${answer.json.code}`);
+    }
+  }
+});
+
 test('the page of the API is served without anything from elsewhere', async () => {
   const { status, text, headers } = await product.client.get('/api/docs', { accept: 'text/html' });
   assert.equal(status, 200);

@@ -48,6 +48,7 @@ return contract {
     phone = { type = "string", max_length = 32, check = check_phone, about = "where the receipt goes" },
     idempotency_key = { type = "string", max_length = 128, about = "header Idempotency-Key: the same attempt" },
   },
+  statuses = { 201, 200 },
   output = payment_fields.opened,
   errors = {
     payments_disabled = 403, idempotency_key_reused = 409, unknown_tariff = 422, receipt_contact_required = 422,

@@ -48,6 +48,7 @@ return contract {
     phone = { type = "string", max_length = 64, check = check_phone },
     name = { type = "string", max_length = 255 },
   },
+  statuses = { 202, 200 },
   output = { response_id = { type = "string" }, status = { type = "string" } },
   errors = {
     payment_required = 402, cargo_not_found = 404, upstream_unavailable = 502, upstream_auth_failed = 502,
