@@ -181,7 +181,7 @@ local app = {
 
   local_time = { "время местное", "local time" },
   truck = { "Кузов", "Truck" },
-  load = { "Погрузка", "Loading" },
+  load = { "Загрузка", "Loading side" },
   weight = { "Вес и объём", "Weight and volume" },
   goods = { "Груз", "Goods" },
   partial_load = { "догруз", "part load" },

@@ -31,6 +31,10 @@ local function range_part(range, index)
   return tonumber(({ range:match "^(%d+),(%d+)$" })[index]) or 0
 end
 
+local function roubles(kopecks, context)
+  return rules.card.whole_roubles(kopecks, context.language)
+end
+
 local SIMPLE = {
   { "start_date", function(value) return short_date(value) end },
   { "weight_volume", function(value, say, context)
@@ -39,8 +43,10 @@ local SIMPLE = {
   end },
   { "truck_types", function(value, say) return say "truck_types" .. ": " .. select(2, value:gsub(",", "")) + 1 end },
   { "load_types", function(value, say) return say "load_types" .. ": " .. select(2, value:gsub(",", "")) + 1 end },
-  { "price", function(value) return ("≥ %d ₽"):format(range_part(value, 1) / 100) end },
-  { "price_per_km", function(value, say) return ("≥ %d %s"):format(range_part(value, 1) / 100, say "per_km") end },
+  { "price", function(value, _, context) return "≥ " .. roubles(range_part(value, 1), context) .. " ₽" end },
+  { "price_per_km", function(value, say, context)
+    return ("≥ %s %s"):format(roubles(range_part(value, 1), context), say "per_km")
+  end },
   { "distance", function(value, say) return ("≤ %d %s"):format(range_part(value, 2), say "km") end },
   { "owner_company", function(value, say) return say("inn_short", { inn = value }) end },
 }
