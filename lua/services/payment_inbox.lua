@@ -221,6 +221,8 @@ function inbox.work()
     host.task.all(acts)
     count = count + #rows
   end
+  local waiting = host.pg.one "SELECT count(*)::int AS count FROM payment_inbox WHERE next_try_at IS NOT NULL"
+  if waiting then host.metrics.gauge("payment_inbox_waiting", waiting.count) end
   return { looked_at = count }
 end
 

@@ -98,6 +98,15 @@ test('a switched-off code has ended, and refusals are in the trail', async () =>
   await until(async () => (await refused()) === 'promo_expired', { what: 'the trail of the refusal' });
 });
 
+test('tapping on pay is limited', async () => {
+  const driver = await product.login({ id: 1131 });
+  const answers = [];
+  for (let n = 0; n < 7; n++) answers.push(await driver.post('/api/v1/payments', { tariff: '1_month' }));
+  const limited = answers.find((answer) => answer.status === 429);
+  assert.equal(limited.json.code, 'rate_limited');
+  assert.ok(Number(limited.headers['retry-after']) > 0);
+});
+
 test('guessing is limited', async () => {
   const driver = await product.login({ id: 1130 });
   const answers = [];

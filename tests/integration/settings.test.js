@@ -72,7 +72,7 @@ test('secrets are stored sealed, shown masked, and used', async () => {
   const secret = 'test_a_secret_key_of_the_panel';
   const set = await product.fura.commandWith(`${secret}\n`, 'settings', 'set', 'yookassa.secret_key');
   assert.equal(set.code, 0, set.output);
-  const stored = await product.postgres.query("SELECT value, convert_from(sealed, 'LATIN1'), key_id FROM settings");
+  const stored = await product.postgres.query("SELECT value, encode(sealed, 'escape'), key_id FROM settings");
   assert.ok(!JSON.stringify(stored).includes(secret));
   const list = await product.fura.command('settings', 'list');
   assert.ok(!list.output.includes(secret));

@@ -83,6 +83,23 @@ test('a true notification counts although a forged one like it came before', asy
   assert.equal(await outcome(), 'applied');
 });
 
+test('a refund that overtakes the payment waits for nothing: both count', async () => {
+  const driver = await product.login({ id: 503 });
+  const yookassa = product.control('yookassa');
+  await yookassa.post('notifications', { url: '' });
+  const { json } = await driver.post('/api/v1/payments', { tariff: '1_month' });
+  const id = new URL(json.confirmation_url).pathname.split('/').pop();
+  await yookassa.post('pay', { id });
+  const basic = Buffer.from('100500:test_simulated-secret-key').toString('base64');
+  const refund = await (await fetch(`${product.simulators.yookassa.url}/v3/refunds`, { method: 'POST',
+    body: JSON.stringify({ payment_id: id, amount: { value: '100.00', currency: 'RUB' } }),
+    headers: { authorization: `Basic ${basic}`, 'idempotence-key': crypto.randomUUID(), 'content-type': 'application/json' } })).json();
+  await from(GATEWAY, JSON.stringify({ type: 'notification', event: 'refund.succeeded', object: refund }));
+  const shown = async () => (await driver.get(`/api/v1/payments/${json.payment_id}`)).json.status;
+  await until(async () => (await shown()) === 'partially_refunded', { what: 'both to count' });
+  assert.equal((await driver.get('/api/v1/subscription')).json.days_left, 24);
+});
+
 test('a payment that is none of ours is kept for a day, then given up', async () => {
   const yookassa = product.control('yookassa');
   const basic = Buffer.from('100500:test_simulated-secret-key').toString('base64');
