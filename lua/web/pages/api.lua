@@ -6,6 +6,11 @@ local api = {}
 
 local METHODS = { "get", "post", "put", "patch", "delete" }
 
+local function shown_value(value)
+  if type(value) == "number" and value == math.floor(value) then return ("%.0f"):format(value) end
+  return tostring(value)
+end
+
 local function type_of(described)
   local kind = described.type
   if type(kind) == "table" then kind = table.concat(kind, " or ") end
@@ -16,8 +21,9 @@ local function type_of(described)
     for index, value in ipairs(described.enum) do shown[index] = tostring(value) end
     words[#words + 1] = "one of " .. table.concat(shown, ", ")
   end
-  for keyword, word in pairs { minimum = "from", maximum = "to", default = "default" } do
-    if described[keyword] ~= nil then words[#words + 1] = word .. " " .. tostring(described[keyword]) end
+  for _, pair in ipairs { { "minimum", "from" }, { "maximum", "to" }, { "default", "default" } } do
+    local keyword, word = pair[1], pair[2]
+    if described[keyword] ~= nil then words[#words + 1] = word .. " " .. shown_value(described[keyword]) end
   end
   return table.concat(words, ", ")
 end
@@ -73,7 +79,7 @@ end
 local function shown(method, path, operation)
   local body = operation.requestBody and operation.requestBody.content["application/json"]
   return {
-    id = operation.operationId, method = method:upper(), path = path, about = operation.description,
+    id = operation.operationId, method = method:upper(), path = path, about = operation.description:gsub("`", ""),
     security = security_of(operation), parameters = parameters_of(operation),
     body = body and add_members({}, body.schema, "") or {}, answers = answers_of(operation),
   }
