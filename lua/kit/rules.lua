@@ -76,8 +76,9 @@ end
 
 local about = {} -- name → {path, hash, examples}
 
-local function load_rule(path, environment)
-  local source = host.script.read(path)
+-- `draft`: a source to take instead of the file's.
+local function load_rule(path, environment, draft)
+  local source = draft or host.script.read(path)
   local chunk, problem = host.script.compile(source, path, environment)
   if not chunk then error(problem, 0) end
   local ok, rule = pcall(chunk)
@@ -160,6 +161,22 @@ function rules.call(name, function_name, ...)
   if result ~= nil or type(problem) ~= "table" or not problem.code then return result end
   tell(name, function_name, problem)
   return nil, failure("rule_failed", { service = "rules", text = tostring(problem.text) })
+end
+
+--- Try a source of a rule that is not loaded: all its checks, then one call. Nothing of it stays.
+--- @return any? result
+--- @return table? failure  code "rule_failed", its text names file and line
+function rules.try(name, source, function_name, ...)
+  local path, arguments, count = about[name].path, { ... }, select("#", ...)
+  local result, problem = host.script.guard("try " .. path, BUDGET, function()
+    local rule = load_rule(path, vocabulary(), source)
+    if type(rule[function_name]) ~= "function" then error(path .. ": there is no function " .. function_name, 0) end
+    return rule[function_name](unpack(arguments, 1, count))
+  end)
+  if result == nil and type(problem) == "table" and problem.code then
+    return nil, failure("rule_failed", { service = "rules", text = tostring(problem.text) })
+  end
+  return result
 end
 
 return setmetatable(rules, {

@@ -36,7 +36,6 @@ end
 local ACCESS = {
   active = "s.expires_at > now()",
   expired = "s.expires_at <= now()",
-  never = "s.expires_at IS NULL",
 }
 
 function admin_drivers.list(asked)

@@ -152,11 +152,12 @@ function operations.server()
   return status
 end
 
---- Rules with their hashes and examples, sorted by name.
+--- Rules with their hashes, examples and errors, sorted by name.
 function operations.rules()
-  local list = {}
+  local list, errors = {}, rules.errors()
   for name, about in pairs(rules.about()) do
-    list[#list + 1] = { name = name, path = about.path, hash = about.hash, examples = about.examples }
+    list[#list + 1] = { name = name, path = about.path, hash = about.hash, examples = about.examples,
+      errors = errors[name] }
   end
   table.sort(list, function(a, b) return a.name < b.name end)
   return list

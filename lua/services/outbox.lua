@@ -71,11 +71,11 @@ end
 --- @return {waiting: integer, dead: integer, oldest_s: number}?
 function outbox.depth()
   return host.pg.one [[
-    SELECT count(*) FILTER (WHERE state <> 'dead') AS waiting,
-      count(*) FILTER (WHERE state = 'dead'
-        AND NOT (chat_key ~ '^[0-9]+$' AND last_error LIKE '%telegram_forbidden%')) AS dead,
-      coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE state <> 'dead')), 0)::float8 AS oldest_s
-    FROM outbox WHERE state IN ('waiting', 'sending', 'dead')]]
+    SELECT open.waiting, gone.dead, open.oldest_s
+    FROM (SELECT count(*) AS waiting, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest_s
+          FROM outbox WHERE state IN ('waiting', 'sending')) AS open,
+         (SELECT count(*) AS dead FROM outbox WHERE state = 'dead'
+            AND NOT (chat_key ~ '^[0-9]+$' AND last_error LIKE '%telegram_forbidden%')) AS gone]]
 end
 
 local REPORT_MS = 5000

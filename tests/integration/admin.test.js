@@ -3,9 +3,13 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
 const { Product } = require('../support/product.js');
 const { Panel, addAdmin, oneTimeCode } = require('../support/panel.js');
 const { until } = require('../support/client.js');
+const { ROOT } = require('../support/fura.js');
+const { tempFolder } = require('../support/child.js');
 
 const HOSTILE = '<img src=x onerror=alert(1)>"\'&';
 const PAGES = [
@@ -14,8 +18,19 @@ const PAGES = [
 ];
 
 let product, admin, viewer, boss;
+
+/** The application in a folder of its own, so that a test may break a rule of it. */
+function privateApplication() {
+  const folder = tempFolder('app');
+  for (const part of ['lua', 'conf', 'migrations', 'plugins', 'build/static']) {
+    if (fs.existsSync(path.join(ROOT, part))) fs.cpSync(path.join(ROOT, part), path.join(folder, part), { recursive: true });
+  }
+  return folder;
+}
+
+const application = privateApplication();
 before(async () => {
-  product = await Product.start();
+  product = await Product.start({ conf: path.join(application, 'conf', 'default.lua') });
   boss = await addAdmin(product.fura, 'boss', '--no-totp');
   admin = await new Panel(product.client).login(boss);
   viewer = await new Panel(product.client).login(await addAdmin(product.fura, 'guest', '--role', 'viewer', '--no-totp'));
@@ -24,7 +39,8 @@ after(() => product.stop());
 
 const fresh = () => new Panel(product.client);
 const uuid = () => crypto.randomUUID();
-const today = () => new Date().toISOString().slice(0, 10);
+/** In the panel's zone. */
+const today = () => new Date(Date.now() + 3 * 3600 * 1000).toISOString().slice(0, 10);
 
 /** The newest entry of the journal about an action. */
 async function entry(action) {
@@ -307,6 +323,21 @@ test('a refund gives money back once, shortens the access, and shows who did it'
   assert.ok(asked.request);
 });
 
+test('the summary counts what was paid less what was given back, by day', async () => {
+  await product.postgres.query('DELETE FROM admin_login_attempts');
+  const revenue = await product.postgres.value(`SELECT ((SELECT sum(amount_kopecks) FROM payments WHERE paid_at IS NOT NULL)
+    - (SELECT coalesce(sum(amount_kopecks), 0) FROM refunds WHERE status = 'succeeded')) / 100.0`);
+  const shown = Number(revenue).toFixed(2).replace(/\.00$/, '').replace('.', ',').replace(/\B(?=(\d{3})+(?!\d))/g, ' ');
+  await until(async () => {
+    const page = await admin.get(`/admin/?from=2026-01-01&to=${today()}`);
+    assert.equal(page.status, 200);
+    return page.text.includes(`<dd class="big num">${shown} ₽</dd>`);
+  }, { what: `${shown} ₽ on the summary` });
+  const again = await admin.get(`/admin/?from=2026-01-01&to=${today()}`);
+  assert.match(again.text, /<rect class="bar"/);
+  assert.match(again.text, /<summary>Таблица<\/summary>/);
+});
+
 test('more than the rest cannot be given back, and the page says so', async () => {
   const driver = await product.login({ id: 2006 });
   const { payment_id: id } = await product.buyAccess(driver);
@@ -440,6 +471,43 @@ test('the reload button brings a new generation', async () => {
   assert.equal((await admin.send('/admin/rules/reload')).status, 303);
   assert.ok(await generation() > before);
   assert.equal((await entry('server.reloaded')).details.before.generation, before);
+});
+
+test('a draft of a rule is tried on a sample and on a cargo, and never goes live', async () => {
+  const sourceOf = async (name) => /<textarea id="source"[^>]*>([^]*?)<\/textarea>/.exec((await admin.get(`/admin/rules/${name}`)).text)[1]
+    .replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&');
+  const live = await sourceOf('tariffs');
+  const attempt = (who, change, fields) => who.send('/admin/rules/tariffs/try', { source: change(live), ...fields });
+  const dearer = (source) => source.replace('rub(499)', 'rub(777)').replace('math.floor(kopecks / 100)', '700 + math.floor(kopecks / 100)')
+    .replace(/  examples = \{[^]*?\n  \},\n/, '');
+  const tried = await attempt(admin, dearer, { function: 'amount', arguments: '[4200]' });
+  assert.equal(tried.status, 200);
+  assert.match(tried.text, /&quot;742\.00&quot;/);
+  const broken = await attempt(admin, (source) => `local x = = 1\n${source}`, { function: 'amount' });
+  assert.equal(broken.status, 422);
+  assert.match(broken.text, /lua\/rules\/tariffs\.lua:1/);
+  const endless = await attempt(admin, (source) => `while true do end\n${source}`, { function: 'amount' });
+  assert.equal(endless.status, 422);
+  const driver = await product.login({ id: 2015 });
+  const { id } = (await driver.get('/api/v1/cargos?mode=all')).json.cards[0];
+  const shown = await admin.send('/admin/rules/card/try', { source: await sourceOf('card'), function: 'format', cargo: id });
+  assert.equal(shown.status, 200);
+  assert.ok(shown.text.includes(`&quot;id&quot;:&quot;${id}&quot;`));
+  assert.equal((await attempt(viewer, dearer, { function: 'amount', arguments: '[1]' })).status, 403);
+  assert.equal((await product.client.get('/api/v1/tariffs')).json.data.some(({ price_kopecks: price }) => price === 77700), false);
+});
+
+test('a refused reload says file and line in the panel, and the old generation goes on', async () => {
+  const file = path.join(application, 'lua', 'rules', 'zz_broken.lua');
+  const generation = async () => (await admin.get('/admin/rules')).text.match(/Поколение<\/dt><dd><b>(\d+)/)[1];
+  const before = await generation();
+  fs.writeFileSync(file, '-- made by a test\nreturn { broken = = 1 }\n');
+  const answer = await admin.send('/admin/rules/reload');
+  assert.equal(answer.status, 422);
+  assert.match(answer.text, /<code><b>lua\/rules\/zz_broken\.lua:2<\/b><\/code>/);
+  assert.equal(await generation(), before);
+  assert.equal((await entry('server.reload_rejected')).actor, 'boss');
+  fs.rmSync(file);
 });
 
 test('accounts come from the command line, with a password that is long enough', async () => {

@@ -1,6 +1,7 @@
 --- The panel's view of what keeps the product going, and the few handles on it.
 local list_fields = require "contracts.admin.list_fields"
 local operations = require "services.admin_operations"
+local plugins = require "services.plugins"
 local promise = require "contracts.admin.promise"
 
 local driver_id = { type = "string", pattern = "^[1-9]%d*$", max_length = 18 }
@@ -71,7 +72,7 @@ return {
     run = function()
       local server, problem = operations.server()
       if not server then return nil, problem end
-      return { server = server, rules = operations.rules() }
+      return { server = server, rules = operations.rules(), plugins = plugins.about() }
     end,
   },
 

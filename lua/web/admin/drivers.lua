@@ -22,7 +22,7 @@ drivers.list = lists.page {
   filters = {
     { name = "q", label = "Имя, @имя или id" },
     { name = "access", label = "Подписка", options = { { "", "Любая" }, { "active", "Активна" },
-      { "expired", "Закончилась" }, { "never", "Не было" } } },
+      { "expired", "Закончилась" } } },
     { name = "unreachable", label = "Бот", options = { { "", "Любой" }, { "true", "Заблокирован водителем" } } },
   },
   columns = {

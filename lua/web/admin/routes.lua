@@ -52,6 +52,8 @@ return {
   { "GET", "/admin/flags", access = "admin", panel = settings.flags },
   { "POST", "/admin/flags/{name}", access = "admin", panel = settings.save_flag },
   { "GET", "/admin/rules", access = "admin", panel = operations.rules },
+  { "GET", "/admin/rules/{name}", access = "admin", panel = operations.rule },
+  { "POST", "/admin/rules/{name}/try", access = "admin", panel = operations.try_rule },
   { "POST", "/admin/rules/reload", access = "admin", panel = operations.reload },
   { "GET", "/admin/audit", access = "admin", panel = audit.list },
 }

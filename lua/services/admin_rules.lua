@@ -1,0 +1,47 @@
+--- Rules as the panel shows them: the source that is live, and a draft tried on a sample or on a cargo.
+local cargo_details = require "services.cargo_details"
+local failure = require "kit.failure"
+local host = host
+local rules = require "kit.rules"
+
+local admin_rules = {}
+
+--- @return {name: string, path: string, hash: string, source: string, functions: string[]}?
+--- @return table? failure  not_found
+function admin_rules.find(name)
+  local about = rules.about()[name]
+  if not about then return nil, failure "not_found" end
+  local functions = {}
+  for key, value in pairs(rules[name]) do
+    if type(value) == "function" then functions[#functions + 1] = key end
+  end
+  table.sort(functions)
+  return { name = name, path = about.path, hash = about.hash, source = host.script.read(about.path), functions = functions }
+end
+
+local function arguments_of(draft)
+  if draft.cargo then
+    local cargo, _, problem = cargo_details.get(draft.cargo)
+    if not cargo then return nil, problem and problem.code ~= "not_found" and problem or failure "cargo_not_found" end
+    return { cargo, "ru" }
+  end
+  local list = host.json.decode(draft.arguments)
+  if type(list) ~= "table" or next(list) ~= nil and list[1] == nil then return nil, failure "invalid_arguments" end
+  return list
+end
+
+--- What the draft makes of its arguments: a JSON list, or a raw cargo (then with the language).
+--- @param draft {name: string, source: string, function: string, arguments: string, cargo: string?}
+--- @return {result: any}?
+--- @return table? failure  not_found, cargo_not_found, invalid_arguments, rule_failed
+function admin_rules.try(draft)
+  if not rules.about()[draft.name] then return nil, failure "not_found" end
+  local arguments, problem = arguments_of(draft)
+  if not arguments then return nil, problem end
+  local result
+  result, problem = rules.try(draft.name, draft.source, draft["function"], unpack(arguments))
+  if problem then return nil, problem end
+  return { result = result == nil and host.json.null or result }
+end
+
+return admin_rules
