@@ -4,6 +4,7 @@
 ---   every_s  at the latest so long after the last run ended; a run may ask to come earlier
 ---   run      returns what it did, and optionally the seconds until the next run; or nil and a failure
 ---   limit_s  a run is ended after that; 300 when not said
+---   is_woken others may ask for a run at once (jobs.wake)
 local outbox = require "services.outbox"
 local outbox_sender = require "services.outbox_sender"
 local payment_inbox = require "services.payment_inbox"
@@ -11,7 +12,7 @@ local reconciler = require "services.payment_reconciler"
 
 return {
   { name = "outbox.send", about = "Deliver what waits for Telegram.", every_s = 10, limit_s = 900,
-    run = outbox_sender.run },
+    is_woken = true, run = outbox_sender.run },
   { name = "outbox.clean", about = "Forget delivered messages and update ids that are too old.", every_s = 3600,
     run = outbox.clean },
   { name = "payments.inbox", about = "Look after notifications of YooKassa that wait.", every_s = 5,

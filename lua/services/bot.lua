@@ -105,22 +105,40 @@ local function name_of(person)
   return name ~= "" and name or nil
 end
 
-local function refresh_message(tx, row, message)
-  local entry = { chat_key = "responses", response_id = row.id }
-  if message.date == 0 then -- too old to be edited
-    entry.kind = "response_note"
-  else
-    entry.kind = "response_edit"
-    entry.payload = {
-      message_id = message.message_id,
-      is_repeat = type(message.text) == "string" and message.text:find(say "repeated", 1, true) ~= nil,
-    }
+local function is_marked(message)
+  return type(message.text) == "string" and message.text:find(say "repeated", 1, true) ~= nil
+end
+
+-- Of a response that was repeated there are two: the newest is in its row, others were edited before.
+local function other_messages(tx, row, pressed_id)
+  local edited, problem = tx:query([[
+    SELECT DISTINCT ON (payload->>'message_id') payload FROM outbox
+    WHERE response_id = $1::uuid AND kind = 'response_edit' ORDER BY payload->>'message_id', id DESC]], row.id)
+  if not edited then return nil, problem end
+  local others, seen = {}, { [pressed_id] = true }
+  edited[#edited + 1] = row.message_id and { payload = { message_id = row.message_id, is_repeat = true } }
+  for _, entry in ipairs(edited) do
+    if not seen[entry.payload.message_id] then others[#others + 1] = entry.payload end
+    seen[entry.payload.message_id] = true
   end
-  local added, problem = outbox.add(tx, entry)
-  if not added then return nil, problem end
-  if not row.message_id or row.message_id == message.message_id or message.date == 0 then return true end
-  return outbox.add(tx, { kind = "response_edit", chat_key = "responses", response_id = row.id,
-    payload = { message_id = row.message_id, is_repeat = true } })
+  return others
+end
+
+-- Queue the messages about a response to be brought up to date; one too old to be edited is told anew.
+local function refresh_messages(tx, row, message)
+  local entry = { kind = "response_note", chat_key = "responses", response_id = row.id }
+  if message.date == 0 then return outbox.add(tx, entry) end
+  local payloads, problem = other_messages(tx, row, message.message_id)
+  if not payloads then return nil, problem end
+  table.insert(payloads, 1, { message_id = message.message_id, is_repeat = is_marked(message) })
+  entry.kind = "response_edit"
+  for _, payload in ipairs(payloads) do
+    entry.payload = payload
+    local added
+    added, problem = outbox.add(tx, entry)
+    if not added then return nil, problem end
+  end
+  return true
 end
 
 -- A press proves that the message arrived, whatever we know of it.
@@ -147,7 +165,7 @@ local function decide(tx, press)
     answer = { text = say("pressed", { status = say("status_" .. row.status) }), moved = row }
   end
   local refreshed
-  refreshed, problem = refresh_message(tx, row, press.message)
+  refreshed, problem = refresh_messages(tx, row, press.message)
   if not refreshed then return nil, problem end
   return answer
 end

@@ -1,10 +1,10 @@
 --- Runs the jobs of lua/jobs.lua: each by one process of the cluster at a time, when it is due, when it is woken, or
 --- when a person asks. The schedule is in Postgres, so work of a dead process is due again as soon as its lease ends.
 ---
---- A job is {name, about, every_s, run, limit_s?}. `run(turn)` returns a result for people (a table, or true) and
---- optionally the seconds until it wants to run again; or nil and a failure. `turn.woken()` is true once after each wake
---- during the run. Timers and wakes belong to the generation that made them:
---- after a reload the new generation goes on, and a run of the old one comes to its end.
+--- A job is {name, about, every_s, run, limit_s?, is_woken?}. `run(turn)` returns a result for people (a table, or
+--- true) and optionally the seconds until it wants to run again; or nil and a failure. `turn.woken()` is true once after
+--- each wake during the run. Timers and wakes belong to the generation that made them: after a reload the new generation
+--- goes on, and a run of the old one comes to its end.
 local host = host
 local failure = require "kit.failure"
 local leases = require "services.leases"
@@ -27,10 +27,11 @@ end
 
 -- ---- one run ----
 
+-- Due until it ends: should this process die, the next look finds it.
 local function record_start(job)
   return host.pg.query([[
     INSERT INTO job_runs (name, started_at, runs) VALUES ($1, now(), 1)
-    ON CONFLICT (name) DO UPDATE SET started_at = now(), runs = job_runs.runs + 1]], job.name)
+    ON CONFLICT (name) DO UPDATE SET started_at = now(), due_at = now(), runs = job_runs.runs + 1]], job.name)
 end
 
 local function record_end(job, end_of_run)
@@ -87,6 +88,7 @@ end
 
 local function run_once(job)
   return leases.with(lease_of(job.name), function()
+    woken[job.name] = nil
     mark_held(job, true)
     local result, problem = do_run(job)
     mark_held(job, false)
@@ -99,7 +101,6 @@ local function run_until_quiet(job)
   local result, problem
   running[job.name] = (running[job.name] or 0) + 1
   repeat
-    woken[job.name] = nil
     result, problem = run_once(job)
   until not woken[job.name] or problem or host.script.info().retired
   running[job.name] = running[job.name] > 1 and running[job.name] - 1 or nil
@@ -134,13 +135,19 @@ local function tick()
   end
 end
 
-local function on_wake(name)
-  local job = by_name[name]
-  if not job then return end -- also after a reconnect: the tick looks anyway
-  if running[name] then
-    woken[name] = true
-  elseif not host.shared.get("jobs:held:" .. name) then
+local function on_wake(job)
+  if running[job.name] then
+    woken[job.name] = true
+  elseif not host.shared.get("jobs:held:" .. job.name) then
     start_run(job)
+  end
+end
+
+-- Without a name the connection is new, and wakes may have been missed.
+local function on_notice(name)
+  for _, known in ipairs(names) do
+    local job = by_name[known]
+    if name == known or name == nil and job.is_woken then on_wake(job) end
   end
 end
 
@@ -155,7 +162,7 @@ end
 --- Begin to run them. Once a worker, where it serves.
 function jobs.start()
   host.timer.every(TICK_MS, tick)
-  host.pg.listen(CHANNEL, on_wake)
+  host.pg.listen(CHANNEL, on_notice)
 end
 
 --- Have a job run as soon as the transaction commits.
