@@ -8,6 +8,8 @@ local host = host
 local clock_text = require "kit.clock_text"
 local decimal = require "kit.decimal"
 local failure = require "kit.failure"
+local rule_checks = require "kit.rule_checks"
+local rule_words = require "kit.rule_words"
 local text = require "kit.text"
 
 local FOLDER = "lua/rules"
@@ -37,7 +39,12 @@ local function vocabulary()
     ipairs = ipairs, pairs = pairs, next = next, type = type, select = select, unpack = unpack,
     tostring = tostring, tonumber = tonumber, error = error, assert = assert,
     text = frozen(text, "text"), decimal = frozen(decimal, "decimal"), clock_text = frozen(clock_text, "clock_text"),
-    rub = function(roubles) return math.floor(roubles * 100 + 0.5) end,
+    rub = function(roubles)
+      if type(roubles) ~= "number" then
+        error(("rub takes a number, like rub(499), without quotes and units (got %s)"):format(tostring(roubles)), 2)
+      end
+      return math.floor(roubles * 100 + 0.5)
+    end,
   }, "a rule")
 end
 
@@ -67,24 +74,54 @@ local function run_example(rule, example)
   end
 end
 
-local function self_test(path, rule)
+-- The line on which example `number` begins: after the word examples, each begins a line with { "function".
+local function line_of_example(source, number)
+  local line, seen, inside = 0, 0, false
+  for text_of_line in (source .. "\n"):gmatch "(.-)\n" do
+    line = line + 1
+    inside = inside or text_of_line:find "^%s*examples%s*=" ~= nil
+    if inside then seen = seen + select(2, text_of_line:gsub('^[%s]*{%s*"[%w_]+"%s*,%s*{', "")) end
+    if inside and seen == number then return line end
+  end
+  return 1
+end
+
+local function line_near(source, near)
+  local at = near and source:find(near, 1, true)
+  return at and select(2, source:sub(1, at):gsub("\n", "")) + 1 or 1
+end
+
+local function self_test(path, rule, source, problems)
+  if rule.examples ~= nil and type(rule.examples) ~= "table" then
+    problems[#problems + 1] = ("%s:%d: examples is no list (expected examples = { … })"):format(path, line_near(source, "examples"))
+    return
+  end
   for index, example in ipairs(rule.examples or {}) do
-    local problem = run_example(rule, example)
-    if problem then error(("%s: example %d: %s"):format(path, index, problem), 0) end
+    local problem = type(example) == "table" and run_example(rule, example)
+      or type(example) ~= "table" and "is no example (expected { \"function\", { arguments }, result })"
+    if problem then
+      problems[#problems + 1] = ("%s:%d: example %d: %s"):format(path, line_of_example(source, index), index, problem)
+    end
   end
 end
 
 local about = {} -- name → {path, hash, examples}
 
 -- `draft`: a source to take instead of the file's.
-local function load_rule(path, environment, draft)
-  local source = draft or host.script.read(path)
+local function load_rule(name, path, environment, draft)
+  local source, problems = draft or host.script.read(path), {}
   local chunk, problem = host.script.compile(source, path, environment)
-  if not chunk then error(problem, 0) end
+  if not chunk then return nil, { rule_words(problem) } end
   local ok, rule = pcall(chunk)
-  if not ok then error(rule, 0) end
-  if type(rule) ~= "table" then error(path .. ": a rule must end with return { … }", 0) end
-  self_test(path, rule)
+  if not ok then return nil, { rule_words(rule) } end
+  if type(rule) ~= "table" then
+    return nil, { ("%s:1: the rule gives nothing back (expected return { … } at its end)"):format(path) }
+  end
+  rule_checks.run(name, rule, function(sentence, near)
+    problems[#problems + 1] = ("%s:%d: %s"):format(path, line_near(source, near), sentence)
+  end)
+  if #problems == 0 then self_test(path, rule, source, problems) end
+  if #problems > 0 then return nil, problems end
   return rule, {
     path = path,
     hash = host.crypto.hex(host.crypto.sha256(source)):sub(1, 16),
@@ -94,18 +131,20 @@ end
 
 local loaded = {}
 do
-  local problems = {}
-  local environment = vocabulary()
+  local problems, seen, environment = {}, {}, vocabulary()
+  local function add(list)
+    for _, problem in ipairs(list) do problems[#problems + 1] = problem end
+  end
   for _, path in ipairs(host.script.list(FOLDER)) do
     local name = path:match "/([%w_]+)%.lua$"
     if name then
-      local ok, rule, facts = pcall(load_rule, path, environment)
-      if ok then
-        loaded[name], about[name] = rule, facts
-      else
-        problems[#problems + 1] = tostring(rule)
-      end
+      local rule, facts = load_rule(name, path, environment)
+      if rule then loaded[name], about[name] = rule, facts else add(facts) end
+      seen[name] = true
     end
+  end
+  for _, name in ipairs(rule_checks.names()) do
+    if not seen[name] then add { ("%s/%s.lua:1: the file is missing (expected this rule: put it back)"):format(FOLDER, name) } end
   end
   if #problems > 0 then error(table.concat(problems, "\n"), 0) end
 end
@@ -169,7 +208,8 @@ end
 function rules.try(name, source, function_name, ...)
   local path, arguments, count = about[name].path, { ... }, select("#", ...)
   local result, problem = host.script.guard("try " .. path, BUDGET, function()
-    local rule = load_rule(path, vocabulary(), source)
+    local rule, problems = load_rule(name, path, vocabulary(), source)
+    if not rule then error(table.concat(problems, "\n"), 0) end
     if type(rule[function_name]) ~= "function" then error(path .. ": there is no function " .. function_name, 0) end
     return rule[function_name](unpack(arguments, 1, count))
   end)

@@ -123,6 +123,11 @@ function readers.any(value)
   return value
 end
 
+--- Is there such a type of field?
+function schema.knows(kind)
+  return readers[kind] ~= nil
+end
+
 local function one_of(value, allowed)
   for _, candidate in ipairs(allowed) do
     if candidate == value then return value end
