@@ -30,6 +30,19 @@ function responses.get(id)
   return host.pg.one("SELECT " .. COLUMNS .. " FROM responses WHERE id = $1::uuid", id)
 end
 
+--- What became of the driver's responses to some cargos: id → status.
+--- @param cargo_ids string[]  digits
+--- @return table<string, string>?
+--- @return table? failure
+function responses.statuses(driver_id, cargo_ids)
+  local rows, problem = host.pg.query("SELECT cargo_id, status FROM responses WHERE driver_id = $1::bigint"
+    .. " AND cargo_id = ANY ($2::text[])", driver_id, "{" .. table.concat(cargo_ids, ",") .. "}")
+  if not rows then return nil, no_database(problem) end
+  local statuses = {}
+  for _, row in ipairs(rows) do statuses[row.cargo_id] = row.status end
+  return statuses
+end
+
 local FILTERS = {
   all = "true",
   waiting = "status IN ('queued', 'sent')",

@@ -12,7 +12,7 @@ const { ROOT } = require('../support/fura.js');
 const KB = 1024;
 let product;
 
-before(async () => { product = await Product.start(); });
+before(async () => { product = await Product.start({ conf: path.join(__dirname, 'conf/unwatched.lua') }); });
 after(() => product?.stop());
 
 test('the first load of the list is at most 60 KB compressed', async () => {

@@ -6,6 +6,7 @@ local contract = require "kit.contract"
 local drivers = require "services.drivers"
 local fetch_cargos = require "contracts.cargo.fetch_cargos"
 local format_card = require "contracts.cargo.format_card"
+local responses = require "services.responses"
 local rules = require "kit.rules"
 local schema = require "kit.schema"
 local validate = require "contracts.filters.validate"
@@ -47,12 +48,27 @@ local function is_stored(filters)
   return cargo_pages.is_stored(cargo_pages.prepare(filters))
 end
 
+local PATIENCE_MS = 300
+
+-- The driver's own responses among the cards. The list does not wait long for them, and does without.
+local function add_responses(cards, context)
+  if #cards == 0 then return cards end
+  local ids = {}
+  for index, card in ipairs(cards) do ids[index] = card.id end
+  local statuses, problem = host.task.with_deadline(PATIENCE_MS, function()
+    return responses.statuses(context.driver_id, ids)
+  end)
+  if not statuses then host.log.warn("list without responses", { failure = tostring(problem) }) end
+  for _, card in ipairs(cards) do card.response_status = statuses and statuses[card.id] end
+  return cards
+end
+
 local function as_table(filters, context)
   if context.only_stored and not is_stored(filters) then return nil, "upstream_unavailable" end
   local page, problem = fetch_cargos.list(filters)
   if not page then return nil, problem end
   return {
-    cards = cards_of(page.cargos, context.language), meta = page.meta, cache = page.state,
+    cards = add_responses(cards_of(page.cargos, context.language), context), meta = page.meta, cache = page.state,
     fetched_at = host.time.iso8601(page.fetched_at), fetched_s = page.fetched_at,
     headers = { ["X-Cache"] = page.state:upper() }, filters = filters,
   }

@@ -29,6 +29,7 @@ end
 
 local function decorate(card, context)
   card.facts, card.rate = facts(card), rate(card, context)
+  card.response = card.response_status and responses.badge(card.response_status, context)
   return card
 end
 

@@ -18,11 +18,15 @@ local function moment(text, context)
   return format:format(parts.day, parts.month, parts.hour, parts.min)
 end
 
+--- A status as a badge: word, icon and colour.
+function responses.badge(status, context)
+  return { status = status, tone = TONES[status], badge = rules.texts.bot("status_" .. status, context.language) }
+end
+
 local function decorate(response, context)
   local say, language = rules.texts.bot, context.language
   local age_s = host.time.now() - (host.time.parse_iso8601(response.created_at) or 0)
-  response.tone = TONES[response.status]
-  response.badge = say("status_" .. response.status, language)
+  for name, value in pairs(responses.badge(response.status, context)) do response[name] = value end
   response.line = say("status_line_" .. response.status, language)
   response.poll_s = rules.responses.poll_s(response.status, age_s)
   response.when = moment(response.sent_at or response.created_at, context)
@@ -42,7 +46,8 @@ end
 --- @param context table  `response` and `contact` as the contract found them
 function responses.block(cargo, context)
   return page.render("response/block", {
-    cargo_id = cargo.id, price = cargo.price, title = cargo.title, response = context.response and decorate(context.response, context),
+    cargo_id = cargo.id, price = cargo.price, title = cargo.title,
+    response = context.response and decorate(context.response, context),
     can_respond = context.can_respond, contact = contact_of(context),
   }, context)
 end

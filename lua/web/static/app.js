@@ -149,14 +149,14 @@
     var known = {};
     $$('#cargo-cards>.card').forEach(function (card) { if (known[card.id]) card.remove(); else known[card.id] = true; });
   }
+  // A toast goes after five seconds, or when the waiting it tells of is over.
   function fade(toast) {
-    var said = toast.firstElementChild, left = said && Number(said.dataset.seconds);
+    var said = toast.firstElementChild, wait = said && Number(said.dataset.seconds) || 0, left = Math.max(5, wait);
     clearInterval(fade.timer);
     fade.timer = setInterval(function () {
-      if (left > 1) said.textContent = said.textContent.replace(/\d+/, --left);
-      else if (left-- < -4 || left === 0) { toast.textContent = ''; clearInterval(fade.timer); }
+      if (wait > 1) said.textContent = said.textContent.replace(/\d+/, --wait);
+      if (--left <= 0) { toast.textContent = ''; clearInterval(fade.timer); }
     }, 1000);
-    if (!left) left = 0;
   }
   function retryLater() {
     var button = $('[data-retry]');
@@ -479,7 +479,7 @@
   // ---- prices, offline, Telegram ----
   function priceTick() {
     var ids = $$('#cargo-cards>.card:not(.gone)').map(function (card) { return card.id.slice(11); }).filter(Boolean).slice(0, 200);
-    if (doc.hidden || navigator.onLine === false || layers().length || !ids.length || !form()) return;
+    if (doc.hidden || navigator.onLine === false || body.classList.contains('layered') || !ids.length || !form()) return;
     var values = Object.fromEntries(Array.from(new FormData(form())).filter(function (pair) { return pair[1]; }));
     values.seen_ids = ids.join(',');
     htmx.ajax('GET', '/api/v1/cargos/prices', { source: '#price-sink', target: '#price-sink', swap: 'none', values: values });
