@@ -1,0 +1,156 @@
+'use strict';
+// An admin's day in a real browser: login with a one-time code, promo code, tariffs with preview, flag, refund, days,
+// and the journal that shows all of it. Every page passes axe in both schemes on a laptop and on a phone.
+const { test, before, after } = require('node:test');
+const assert = require('node:assert/strict');
+const { AxeBuilder } = require('@axe-core/playwright');
+const { Browser } = require('../support/browser.js');
+const { Product } = require('../support/product.js');
+const { addAdmin, oneTimeCode } = require('../support/panel.js');
+
+const LAPTOP = { viewport: { width: 1280, height: 800 }, hasTouch: false, isMobile: false };
+const PHONE = { viewport: { width: 390, height: 844 } };
+
+let product, browser, olga, payment, page, state;
+before(async () => {
+  [product, browser] = await Promise.all([Product.start(), Browser.start()]);
+  olga = await addAdmin(product.fura, 'olga');
+  const driver = await product.login({ id: 3001, first_name: 'Иван', last_name: 'Петров', username: 'ivan' });
+  payment = await product.buyAccess(driver, '3_months');
+  await product.postgres.query(`INSERT INTO outbox (kind, chat_key, payload, state, last_error)
+    VALUES ('driver_message', '3001', '{"text": "Логист принял отклик"}', 'dead', 'Forbidden: bot was blocked by the user')`);
+  page = await browser.open(`${product.client.url}/admin/payments`, {}, LAPTOP);
+});
+after(async () => {
+  await browser?.close();
+  await product?.stop();
+});
+
+const visit = (path) => page.goto(product.client.url + path);
+const text = (selector) => page.locator(selector).first().innerText();
+
+test('login with a one-time code leads to the page that was asked for', async () => {
+  assert.match(page.url(), /\/admin\/login\?next=/);
+  await page.getByLabel('Логин').fill('olga');
+  await page.getByLabel('Пароль').fill('wrong wrong wrong');
+  await page.getByRole('button', { name: 'Войти' }).click();
+  assert.match(await text('[role=alert]'), /не подошли/);
+  assert.equal(await page.getByLabel('Логин').inputValue(), 'olga');
+  page.problems.length = 0; // the browser reports the 401 above
+  await page.getByLabel('Пароль').fill(olga.password);
+  await page.getByLabel('Код из приложения').fill(oneTimeCode(olga.secret));
+  await page.getByRole('button', { name: 'Войти' }).click();
+  await page.waitForURL(/\/admin\/payments$/);
+  assert.match(await text('main'), /1 299 ₽/);
+  state = await page.context().storageState();
+});
+
+test('filters change the address and the rows without a new page, and Back undoes them', async () => {
+  await page.locator('.filters summary').click();
+  await page.getByLabel('Статус').selectOption('canceled');
+  await page.getByRole('button', { name: 'Показать' }).click();
+  await page.waitForURL(/status=canceled/);
+  await page.getByText('По фильтру ничего нет').waitFor();
+  await page.goBack();
+  await page.getByText('1 299 ₽').first().waitFor();
+});
+
+test('a promo code is made and shown large', async () => {
+  await visit('/admin/promo-codes');
+  await page.getByText('Создать промокод').first().click();
+  await page.getByLabel('Код (пусто — случайный)').fill('zima2026');
+  await page.getByLabel('Действие').selectOption('extend_90');
+  await page.getByRole('button', { name: 'Создать промокод' }).click();
+  await page.waitForURL(/promo-codes\/ZIMA2026/);
+  assert.match(await text('.big-code'), /ZIMA2026/);
+  assert.match(await text('.strip.ok'), /Промокод создан/);
+});
+
+test('tariffs show their cards and their difference before they are saved', async () => {
+  await visit('/admin/settings');
+  await page.getByLabel('Цена, тариф 1').fill('599');
+  await page.getByRole('button', { name: 'Посмотреть изменения' }).click();
+  assert.match(await text('#preview'), /599 ₽/);
+  assert.match(await text('.diff del'), /499 ₽/);
+  await page.getByRole('button', { name: 'Сохранить тарифы' }).click();
+  await page.waitForURL(/done=saved/);
+  assert.equal(await page.getByLabel('Цена, тариф 1').inputValue(), '599');
+});
+
+test('a flag is switched off and says so', async () => {
+  await visit('/admin/flags');
+  await page.locator('section', { hasText: 'promo_codes' }).getByRole('button', { name: 'Выключить' }).click();
+  await page.waitForURL(/turned=promo_codes/);
+  assert.match(await text('.strip.ok'), /promo_codes.*выключен/s);
+});
+
+test('a refund shows its effect, begins on the safe button and repeats the sum', async () => {
+  await visit(`/admin/payments/${payment.payment_id}`);
+  await page.getByRole('button', { name: 'Вернуть деньги' }).click();
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Не возвращать');
+  await page.getByLabel('Сумма, ₽').fill('433');
+  await page.getByText(/Подписка станет короче на \d+ д/).waitFor();
+  await page.locator('#refund').getByLabel('Причина').fill('не подошло');
+  await page.getByRole('button', { name: 'Вернуть 433 ₽' }).click();
+  await page.waitForURL(/done=refunded/);
+  assert.match(await text('.title'), /Возвращён частично/);
+});
+
+test('days are given from the page of the driver', async () => {
+  await visit('/admin/');
+  await page.keyboard.press('/');
+  await page.keyboard.type('@ivan');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/drivers\/3001/);
+  await page.getByRole('button', { name: 'Продлить или подарить' }).click();
+  await page.getByLabel('Дней').fill('5');
+  await page.locator('#extend').getByLabel('Причина').fill('за терпение');
+  assert.match(await text('#extend-effect'), /Подписка станет до/);
+  await page.getByRole('button', { name: 'Продлить', exact: true }).click();
+  await page.waitForURL(/done=extended/);
+  assert.match(await text('main'), /за терпение/);
+});
+
+test('the journal shows all of it, with the values before and after', async () => {
+  await visit('/admin/audit?type=admin');
+  const journal = await text('#list');
+  for (const action of ['admin.logged_in', 'promo_code.created', 'setting.changed', 'flag.changed', 'refund.requested',
+    'subscription.extended']) assert.ok(journal.includes(action), action);
+  const flag = page.locator('tr', { hasText: 'flag.changed' });
+  assert.match(await flag.locator('del').innerText(), /true/);
+  assert.match(await flag.locator('ins').innerText(), /false/);
+});
+
+test('no page has a script error or a refused resource', () => {
+  assert.deepEqual(page.problems, []);
+});
+
+test('every page passes axe and needs no side scrolling, on a laptop and a phone, by day and by night', async () => {
+  const pages = ['/admin/?period=30', '/admin/payments?status=partially_refunded', `/admin/payments/${payment.payment_id}`,
+    '/admin/subscriptions', '/admin/promo-codes', '/admin/promo-codes/ZIMA2026', '/admin/drivers', '/admin/drivers/3001',
+    '/admin/outbox', '/admin/jobs', '/admin/cache?driver=3001', '/admin/settings', '/admin/flags', '/admin/rules', '/admin/rules/card',
+    '/admin/audit', '/admin/search?find=nothing', '/admin/login'];
+  const faults = [];
+  for (const device of [LAPTOP, PHONE]) {
+    for (const colorScheme of ['light', 'dark']) {
+      const other = await browser.open('about:blank', {}, { ...device, colorScheme, storageState: state });
+      for (const path of pages) {
+        await other.goto(product.client.url + path);
+        const where = `${path} at ${device.viewport.width}, ${colorScheme}`;
+        const over = await other.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        if (over > 0) faults.push(`${where}: ${over} px too wide`);
+        const { violations } = await new AxeBuilder({ page: other }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
+        for (const { id, nodes } of violations) faults.push(`${where}: ${id}: ${nodes[0].html.slice(0, 160)}`);
+      }
+      await other.context().close();
+    }
+  }
+  assert.deepEqual(faults, []);
+});
+
+test('on a phone the menu leads everywhere', async () => {
+  const phone = await browser.open(`${product.client.url}/admin/`, {}, { ...PHONE, storageState: state });
+  await phone.locator('.menu-phone summary').click();
+  await phone.locator('.menu-phone').getByRole('link', { name: 'Журнал' }).click();
+  await phone.waitForURL(/admin\/audit/);
+});
