@@ -15,7 +15,7 @@ return {
     is_woken = true, run = outbox_sender.run },
   { name = "outbox.clean", about = "Forget delivered messages and update ids that are too old.", every_s = 3600,
     run = outbox.clean },
-  { name = "payments.inbox", about = "Look after notifications of YooKassa that wait.", every_s = 5,
+  { name = "payments.inbox", about = "Look after notifications of YooKassa that wait.", every_s = 3,
     run = payment_inbox.work },
   { name = "payments.reconcile", about = "Ask YooKassa about payments that did not come to an end.", every_s = 30,
     run = reconciler.run },

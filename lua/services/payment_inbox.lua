@@ -11,7 +11,7 @@ local yookassa = require "services.yookassa"
 
 local inbox = {}
 
-local CLAIM_S = 10              -- longer than asking the gateway takes; a dead worker's notification is due after it
+local CLAIM_S = 6               -- longer than asking the gateway takes; a dead worker's notification is due after it
 local DEAD_AFTER_S = 86400
 local MAX_PAUSE_S = 3600
 local BATCH = 8

@@ -61,7 +61,11 @@ function promo_codes.create(wanted, actor, context)
     local row, problem = insert(wanted, wanted.code or generate(), actor, context)
     if row then return row end
     if problem.code ~= UNIQUE then return no_database(problem) end
-    if wanted.code then return nil, failure "promo_exists" end
+    if wanted.code then
+      audit.write_later({ action = "promo_code.not_created", actor_type = actor.type, actor_id = actor.id,
+        target_type = "promo_code", target_id = wanted.code, details = { reason = "promo_exists" } }, context)
+      return nil, failure "promo_exists"
+    end
   end
   return no_database "no free code found"
 end

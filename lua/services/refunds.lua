@@ -105,7 +105,11 @@ function refunds.ask(payment_id, amount, actor, reason, context)
   local id, problem = host.pg.transaction(function(tx)
     return insert(tx, payment_id, amount, actor, reason, context)
   end)
-  if not id then return nil, problem end
+  if not id then
+    audit.write_later({ action = "refund.denied", actor_type = actor.type, actor_id = actor.id, target_type = "payment",
+      target_id = payment_id, details = { reason = problem.code, amount_kopecks = amount } }, context)
+    return nil, problem
+  end
   local outcome
   outcome, problem = host.task.single_flight("refund " .. id, function() return refunds.pursue(id) end)
   if not outcome then return nil, problem end

@@ -172,7 +172,11 @@ end
 --- @return table? failure  invalid_setting, encryption_key_missing, database_unavailable
 function settings.set(name, value, actor, context)
   local wrong = problem_of(name, value)
-  if wrong then return nil, failure("invalid_setting", { status = 422, text = wrong }) end
+  if wrong then
+    audit.write_in(host.pg, { action = "setting.refused", actor_type = actor.type, actor_id = actor.id,
+      target_type = "setting", target_id = tostring(name):sub(1, 100), details = { reason = wrong } }, context)
+    return nil, failure("invalid_setting", { status = 422, text = wrong })
+  end
   local kind = settings.known[name].kind
   local done, problem = host.pg.transaction(function(tx)
     local before = tx:one("SELECT value FROM settings WHERE name = $1 FOR UPDATE", name)

@@ -12,7 +12,8 @@ local settings = require "services.settings"
 local yookassa = {}
 
 local SERVICE = "yookassa"
-local TIMEOUT_MS = 8000
+local READ_TIMEOUT_MS = 5000
+local POST_TIMEOUT_MS = 8000
 local ATTEMPTS = 2
 local PAUSE_MS = 300
 local PAGE_SIZE = 100
@@ -44,9 +45,10 @@ end
 local function send(call, secret)
   local url = host.config.yookassa.api_url .. call.path
   if call.query then url = url .. "?" .. host.http.encode_query(call.query) end
-  local left_ms = host.task.remaining_ms() or TIMEOUT_MS
+  local timeout_ms = call.method == "POST" and POST_TIMEOUT_MS or READ_TIMEOUT_MS
+  local left_ms = host.task.remaining_ms() or timeout_ms
   local answer, problem = host.http.request {
-    method = call.method or "GET", url = url, timeout_ms = math.max(1, math.floor(math.min(TIMEOUT_MS, left_ms))),
+    method = call.method or "GET", url = url, timeout_ms = math.max(1, math.floor(math.min(timeout_ms, left_ms))),
     headers = {
       Authorization = secret, Accept = "application/json", ["Idempotence-Key"] = call.key,
       ["Content-Type"] = call.body and "application/json" or nil,

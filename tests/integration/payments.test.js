@@ -416,10 +416,13 @@ test('an access token can be replaced and revoked, and dies with the access', as
 test('without a database nothing is half done, and the gateway is told to come again', async () => {
   const driver = await login();
   const { json: payment } = await pay(driver);
+  const subscriber = await login();
+  await product.buyAccess(subscriber);
   await product.postgres.query('CHECKPOINT'); // the test's server is not durable by itself
   await product.postgres.kill();
   const refused = await pay(driver, { tariff: '3_months' });
   assert.deepEqual([refused.status, refused.json.code], [503, 'database_unavailable']);
+  assert.equal((await subscription(subscriber)).active, true, 'who has access keeps it');
   await yookassa.post('pay', { id: gatewayId(payment) });
   const told = async () => (await yookassa.get('state')).delivered.at(-1)?.status === 503;
   await until(told, { what: 'a notification that cannot be stored' });
