@@ -1,6 +1,7 @@
 /* bind_http.c: host.http.request. */
 #include "bind/bind.h"
 #include "bind/bind_http.h"
+#include "bind/trace.h"
 #include "base/mem.h"
 #include "net/fetch.h"
 #include "script/generation.h"
@@ -10,6 +11,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { TIMEOUT_MS = 10000, MAX_BODY_BYTES = 4 << 20, MAX_REDIRECTS = 20, HEADERS_MAX = 100 };
 
@@ -210,6 +212,22 @@ static void check_request(lua_State *L, struct http_header headers[HEADERS_MAX],
         out->method = SLICE("GET");
 }
 
+static bool has_header(const struct fetch_request *request, struct slice name)
+{
+    for (unsigned i = 0; i < request->header_count; i++)
+        if (slice_ieq(request->headers[i].name, name))
+            return true;
+    return false;
+}
+
+static void add_header(struct fetch_request *request, struct http_header *headers,
+                       struct slice name, const char *value)
+{
+    if (*value && !has_header(request, name) && request->header_count < HEADERS_MAX)
+        headers[request->header_count++] =
+            (struct http_header){.name = name, .value = slice_of(value, strlen(value))};
+}
+
 /* host.http.request(request) -> answer | nil, failure      (yields) */
 static int l_request(lua_State *L)
 {
@@ -224,6 +242,11 @@ static int l_request(lua_State *L)
     struct job *job = mem_new(struct job);
     job->wait = wait;
     request.timeout_ms = task_timeout_ms(task, request.timeout_ms);
+    char trace[TRACE_CHARS + 1] = "";
+    if (*task_trace(task))
+        trace_continue(task_trace(task), trace);
+    add_header(&request, headers, SLICE("X-Request-Id"), task_log_id(task));
+    add_header(&request, headers, SLICE("traceparent"), trace);
     if (request.on_piece)
         keep_piece_function(L, job, task);
 

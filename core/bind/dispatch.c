@@ -5,6 +5,7 @@
 #include "bind/access_log.h"
 #include "bind/exchange.h"
 #include "bind/routes.h"
+#include "bind/trace.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
@@ -225,6 +226,13 @@ static int64_t deadline_of(const struct exchange *exchange)
     return clock_monotonic_ms() + (own_ms ? own_ms : dispatch->request_deadline_ms);
 }
 
+/* The caller's trace, when it is one; else none, which is not the one of another request. */
+static struct slice trace_of(const struct http_request *req)
+{
+    struct slice given = http_find_header(req, SLICE("traceparent"));
+    return trace_is_valid(given) ? given : SLICE("");
+}
+
 static void on_request(void *owner, struct http_request *req)
 {
     (void)owner;
@@ -234,6 +242,7 @@ static void on_request(void *owner, struct http_request *req)
     struct task_spec spec = {.label = exchange->route ? exchange->route->pattern : "unmatched",
                              .deadline_ms = deadline_of(exchange),
                              .log_id = http_id(req),
+                             .trace = trace_of(req),
                              .on_end = on_task_end,
                              .owner = exchange};
 

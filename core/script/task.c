@@ -15,7 +15,7 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
-enum { WAIT_KINDS_MAX = 6, LABEL_MAX = 64, LOG_ID_MAX = 65, TASK_POOL_MAX = 256 };
+enum { WAIT_KINDS_MAX = 6, LABEL_MAX = 64, LOG_ID_MAX = 65, TRACE_MAX = 56, TASK_POOL_MAX = 256 };
 
 struct task {
     uint64_t id;
@@ -32,7 +32,7 @@ struct task {
     struct task_wait_time waits[WAIT_KINDS_MAX];
     unsigned wait_kinds;
     unsigned warn_ms, kill_ms;
-    char label[LABEL_MAX], log_id[LOG_ID_MAX];
+    char label[LABEL_MAX], log_id[LOG_ID_MAX], trace[TRACE_MAX];
     void (*on_end)(void *owner, struct task *task, const struct task_end *end);
     void *owner;
     struct task *next, *prev;
@@ -155,6 +155,10 @@ struct task *task_spawn(struct generation *generation, lua_State *from, int narg
         copy_text(task->log_id, sizeof task->log_id, spec->log_id.data, spec->log_id.len);
     else if (current)
         memcpy(task->log_id, current->log_id, sizeof task->log_id);
+    if (spec->trace.data)
+        copy_text(task->trace, sizeof task->trace, spec->trace.data, spec->trace.len);
+    else if (current)
+        memcpy(task->trace, current->trace, sizeof task->trace);
     task->co = generation_take_thread(generation, &task->co_ref);
     link_task(task);
     generation_task_started(generation);
@@ -425,6 +429,11 @@ unsigned task_timeout_ms(const struct task *task, unsigned cap)
 const char *task_log_id(const struct task *task)
 {
     return task->log_id;
+}
+
+const char *task_trace(const struct task *task)
+{
+    return task->trace;
 }
 
 void task_defer(struct task *task, struct task_cleanup *cleanup)

@@ -31,6 +31,7 @@ struct task_spec {
     const char *label;   /* what `fura ps` shows: a route or job name; at most 63 bytes are kept */
     int64_t deadline_ms; /* monotonic; 0 = none */
     struct slice log_id; /* for its log lines; data NULL: that of the spawning task */
+    struct slice trace;  /* the caller's traceparent; data NULL: that of the spawning task */
     void (*on_end)(void *owner, struct task *task,
                    const struct task_end *end); /* may be NULL: errors are logged */
     void *owner;
@@ -65,6 +66,8 @@ int64_t task_deadline_ms(const struct task *task); /* 0 = none */
 unsigned task_timeout_ms(const struct task *task, unsigned cap);
 /* The id this task's log lines carry (a request id). Never NULL. */
 const char *task_log_id(const struct task *task);
+/* The traceparent that calls made by this task continue; empty when there is none. Never NULL. */
+const char *task_trace(const struct task *task);
 
 /* Run `undo(owner)` when the task ends in any way, newest first, unless removed before. The node
  * belongs to the caller. Lua cleanup code does not run in a cancelled task, so every resource a

@@ -14,7 +14,7 @@ function http.request(request) end
 ---@class HttpRequest
 ---@field url string
 ---@field method? string           default GET
----@field headers? table<string,string>
+---@field headers? table<string,string>  X-Request-Id, and a traceparent when the request came with one, are added
 ---@field body? string
 ---@field timeout_ms? integer       whole call, default 10000, never beyond the task's deadline
 ---@field connect_timeout_ms? integer

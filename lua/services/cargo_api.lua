@@ -74,9 +74,7 @@ local function send(call, token)
   if call.query then url = url .. "?" .. host.http.encode_query(call.query) end
   local answer, problem = host.http.request {
     url = url, timeout_ms = math.min(CALL_TIMEOUT_MS, math.max(1, math.floor(remaining_ms()))),
-    headers = {
-      Authorization = "Bearer " .. token, Accept = "application/json", ["X-Request-Id"] = call.request_id,
-    },
+    headers = { Authorization = "Bearer " .. token, Accept = "application/json" },
   }
   host.metrics.count("upstream_calls_total", { service = SERVICE, status = answer and tostring(answer.status) or "none" })
   if answer then host.metrics.observe("upstream_seconds", answer.took_ms / 1000, { service = SERVICE }) end
@@ -159,7 +157,7 @@ local function pause_before(retry, why)
 end
 
 --- GET a path. Deadline: the task's, else 10 s. In the background it is tried once: the next driver tries again.
---- @param call {path: string, query: table?, background: boolean?, request_id: string?}
+--- @param call {path: string, query: table?, background: boolean?}
 --- @return table? body      decoded
 --- @return table? failure   upstream_unavailable, upstream_auth_failed or not_found
 --- @return string? text     the body as it came

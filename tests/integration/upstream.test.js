@@ -21,7 +21,7 @@ const misbehave = (rule) => cargotech.post('misbehave', { match: { path: LIST },
 const newDriver = (function* ids() { for (let id = 5101; ; id++) yield { id }; })();
 
 async function start() {
-  product = await Product.start();
+  product = await Product.start({ env: { FURA_RATE_LIMITS: 'off' } });
   cargotech = product.control('cargotech');
   await until(() => calls(LOGIN) === 1, { what: 'the login of the start' });
 }
@@ -58,6 +58,19 @@ describe('CargoTech misbehaves', () => {
     driver = await product.login(newDriver.next().value);
     const well = await ask(search());
     assert.equal(well.status, 200, 'well before the test');
+  });
+
+  test('a call carries the id of the request it is made for, and continues its trace', async () => {
+    const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const headers = { 'x-request-id': 'from-the-driver-1', traceparent: `00-${trace}-00f067aa0ba902b7-01` };
+    assert.equal((await driver.get(search(), headers)).status, 200);
+    const { headers: sent } = product.simulators.cargotech.entries.findLast((entry) => entry.path === LIST);
+    assert.equal(sent['x-request-id'], 'from-the-driver-1');
+    assert.match(sent.traceparent, new RegExp(`^00-${trace}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`));
+    await driver.get(search(), { traceparent: '00-nonsense' });
+    const { headers: plain } = product.simulators.cargotech.entries.findLast((entry) => entry.path === LIST);
+    assert.equal(plain.traceparent, undefined);
+    assert.match(plain['x-request-id'], /^[\w.-]{1,64}$/);
   });
 
   test('401 once: a new login, the call repeated, the driver notices nothing', async () => {
