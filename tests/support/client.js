@@ -82,7 +82,7 @@ function parse(text, headers) {
 }
 
 /** Wait until `check()` gives something true and give that; fails with `what` after `timeoutMs`. */
-async function until(check, { what = 'condition', timeoutMs = 15000, stepMs = 25 } = {}) {
+async function until(check, { what = 'condition', timeoutMs = 60000, stepMs = 25 } = {}) {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const value = await check();

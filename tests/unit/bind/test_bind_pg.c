@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_MS = 20000 };
+enum { PATIENCE_MS = 60000 };
 
 static struct postgres_server *server;
 static struct loop *loop;

@@ -28,7 +28,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { HELD_MAX = 16, CLIENTS_MAX = 64, PATIENCE_MS = 10000 };
+enum { HELD_MAX = 16, CLIENTS_MAX = 64, PATIENCE_MS = 60000 };
 
 static struct http_limits limits;
 static struct loop *loop;

@@ -60,7 +60,7 @@ static void a_request_may_come_byte_by_byte(void **state)
 static void many_pipelined_requests_need_no_more_than_the_wire(void **state)
 {
     (void)state;
-    enum { COUNT = 5000 };
+    enum { COUNT = 2000 };
     start_tcp();
     struct client *client = connect_client();
     struct buf all = {0};

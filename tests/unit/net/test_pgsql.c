@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_MS = 20000, QUERY_MS = 10000 };
+enum { PATIENCE_MS = 60000, QUERY_MS = 10000 };
 
 static struct postgres_server *server;
 static struct loop *loop;
