@@ -2,6 +2,7 @@
  * copied into Lua before it is asked for: most handlers look at two or three members. */
 #include "bind/bind.h"
 #include "bind/exchange.h"
+#include "bind/routes.h"
 #include "base/percent.h"
 #include "script/wait.h"
 

@@ -14,6 +14,7 @@
 #include "net/loop.h"
 #include "net/static_files.h"
 #include "script/generation.h"
+#include "dispatch.lua.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -31,15 +32,35 @@ struct dispatch {
     unsigned free_count;
 };
 
-const char *route_pattern(const struct route *route)
+static enum result take_functions(struct generation *generation, struct failure *why)
 {
-    return route->pattern;
+    struct routes *routes = routes_of(generation);
+    lua_State *L = generation_lua(generation);
+    generation_push_member(generation, "dispatch");
+    if (!lua_isfunction(L, -1)) {
+        lua_pop(L, 1);
+        return fail(why, R_REJECTED, "lua/init.lua: the table it returns needs `dispatch`");
+    }
+    routes->dispatch_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    generation_push_member(generation, "failed");
+    bool wants_failures = lua_isfunction(L, -1);
+    routes->failed_ref = wants_failures ? luaL_ref(L, LUA_REGISTRYINDEX) : LUA_NOREF;
+    if (!wants_failures)
+        lua_pop(L, 1);
+    request_open(L);
+    if (luaL_loadbuffer(L, (const char *)dispatch_lua, sizeof dispatch_lua, "=dispatch") != 0)
+        abort();
+    request_push_stream_functions(L);
+    lua_call(L, 2, 1);
+    routes->serve_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return R_OK;
 }
 
 enum result dispatch_prepare(struct dispatch *dispatch, struct generation *generation,
                              struct failure *why)
 {
-    return routes_build(generation, dispatch->metrics, why);
+    enum result rc = routes_build(generation, dispatch->metrics, why);
+    return rc == R_OK ? take_functions(generation, why) : rc;
 }
 
 void dispatch_each_route(struct generation *generation,

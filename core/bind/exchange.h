@@ -45,4 +45,3 @@ struct answer_storage {
 };
 void request_read_answer(lua_State *L, int index, struct http_answer *answer,
                          struct answer_storage *storage);
-const char *route_pattern(const struct route *route);

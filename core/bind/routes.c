@@ -1,11 +1,9 @@
 /* routes.c: see routes.h. */
 #include "bind/routes.h"
-#include "bind/exchange.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "net/static_files.h"
 #include "script/generation.h"
-#include "dispatch.lua.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -110,30 +108,6 @@ static struct static_files *collect_files(const struct bundle *bundle)
     return files;
 }
 
-static enum result take_functions(struct generation *generation, struct routes *routes,
-                                  struct failure *why)
-{
-    lua_State *L = generation_lua(generation);
-    generation_push_member(generation, "dispatch");
-    if (!lua_isfunction(L, -1)) {
-        lua_pop(L, 1);
-        return fail(why, R_REJECTED, "lua/init.lua: the table it returns needs `dispatch`");
-    }
-    routes->dispatch_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    generation_push_member(generation, "failed");
-    bool wants_failures = lua_isfunction(L, -1);
-    routes->failed_ref = wants_failures ? luaL_ref(L, LUA_REGISTRYINDEX) : LUA_NOREF;
-    if (!wants_failures)
-        lua_pop(L, 1);
-    request_open(L);
-    if (luaL_loadbuffer(L, (const char *)dispatch_lua, sizeof dispatch_lua, "=dispatch") != 0)
-        abort();
-    request_push_stream_functions(L);
-    lua_call(L, 2, 1);
-    routes->serve_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    return R_OK;
-}
-
 enum result routes_build(struct generation *generation, struct metrics *metrics,
                          struct failure *why)
 {
@@ -149,10 +123,15 @@ enum result routes_build(struct generation *generation, struct metrics *metrics,
     generation_push_member(generation, "routes");
     enum result rc = add_routes(metrics, L, routes, why);
     lua_pop(L, 1);
-    return rc == R_OK ? take_functions(generation, routes, why) : rc;
+    return rc;
 }
 
 struct routes *routes_of(const struct generation *generation)
 {
     return generation_attached(generation);
+}
+
+const char *route_pattern(const struct route *route)
+{
+    return route->pattern;
 }

@@ -42,3 +42,4 @@ struct routes {
 enum result routes_build(struct generation *generation, struct metrics *metrics,
                          struct failure *why);
 struct routes *routes_of(const struct generation *generation);
+const char *route_pattern(const struct route *route);
