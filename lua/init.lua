@@ -156,10 +156,16 @@ local function is_operation(request, index)
   return request.listener == METRICS_LISTENER or route ~= nil and route.operations == true
 end
 
+local is_committed = false
+
 --- @param request Request
 --- @param index integer  of `routes`; 0 when none fits
 --- @return Response
 local function dispatch(request, index)
+  if not is_committed then
+    is_committed = true
+    rules.remember()
+  end
   local context, route = make_context(request), routes[index]
   if not route or request.listener == METRICS_LISTENER and not route.operations then
     return answer_unmatched(request, context)

@@ -3,12 +3,14 @@
 ---
 ---   local rules = require "kit.rules"
 ---   rules.card.price("…")              the rule's own table
----   rules.call("card", "format", raw)  guarded: an error in the rule is counted, logged and given back as a failure
+---   rules.call("card", "format", raw)  guarded: an error in the rule is counted and logged; its previous committed source
+---                                      answers this call, and without one the caller gets a failure
 local host = host
 local clock_text = require "kit.clock_text"
 local decimal = require "kit.decimal"
 local failure = require "kit.failure"
 local rule_checks = require "kit.rule_checks"
+local rule_history = require "kit.rule_history"
 local rule_words = require "kit.rule_words"
 local text = require "kit.text"
 
@@ -129,9 +131,9 @@ local function load_rule(name, path, environment, draft)
   }
 end
 
-local loaded = {}
+local loaded, environment = {}, vocabulary()
 do
-  local problems, seen, environment = {}, {}, vocabulary()
+  local problems, seen = {}, {}
   local function add(list)
     for _, problem in ipairs(list) do problems[#problems + 1] = problem end
   end
@@ -162,14 +164,20 @@ function rules.about()
 end
 
 -- Counted for the node and for exactly this source.
-local function errors_key(name)
-  return ("rules:errors:%s:%s"):format(name, about[name].hash)
+local function count_key(what, name)
+  return ("rules:%s:%s:%s"):format(what, name, about[name].hash)
 end
 
---- How often each rule failed since this source of it was loaded: name → count.
+--- How often each rule failed since this source of it was loaded, and how many of these calls its previous source
+--- answered: name → {errors, by_previous}.
 function rules.errors()
   local counts = {}
-  for name in pairs(about) do counts[name] = host.shared.get(errors_key(name)) or 0 end
+  for name in pairs(about) do
+    counts[name] = {
+      errors = host.shared.get(count_key("errors", name)) or 0,
+      by_previous = host.shared.get(count_key("by_previous", name)) or 0,
+    }
+  end
   return counts
 end
 
@@ -182,7 +190,7 @@ end
 
 local function tell(name, function_name, problem)
   host.metrics.count("rule_errors_total", { rule = name })
-  host.shared.increment(errors_key(name))
+  host.shared.increment(count_key("errors", name))
   host.log.error("rule failed", { rule = name, ["function"] = function_name, error = tostring(problem.text) })
   for _, fn in ipairs(watchers) do
     fn({ rule = name, ["function"] = function_name, text = tostring(problem.text), stack = problem.stack })
@@ -191,32 +199,54 @@ end
 
 local BUDGET = { warn_ms = 50, kill_ms = 500 }
 
+local function guarded(name, function_name, fn, ...)
+  local result, problem = host.script.guard(("rule %s.%s"):format(name, function_name), BUDGET, fn, ...)
+  local failed = result == nil and type(problem) == "table" and problem.code ~= nil
+  return result, failed and problem or nil
+end
+
+-- ---- the previous source ----
+
+local previous = {} -- name → its source, then the loaded rule; false when it is of no use
+
+--- Note the sources in force. Once a generation, when it is known to be committed: at its first request.
+function rules.remember()
+  for name, facts in pairs(about) do
+    previous[name] = rule_history.remember(name, facts.hash, host.script.read(facts.path)) or false
+  end
+end
+
+local function previous_rule(name)
+  local known = previous[name]
+  if type(known) ~= "string" then return known end
+  local chunk = host.script.compile(known, ("previous %s/%s.lua"):format(FOLDER, name), environment)
+  local rule = chunk and guarded(name, "load", chunk)
+  previous[name] = type(rule) == "table" and rule or false
+  return previous[name]
+end
+
+-- What the previous source says; nil and false when it cannot say anything.
+local function ask_previous(name, function_name, ...)
+  local rule = previous_rule(name)
+  if not rule or type(rule[function_name]) ~= "function" then return nil, false end
+  local result, problem = guarded(name, function_name, rule[function_name], ...)
+  if problem then return nil, false end
+  host.metrics.count("rule_fallbacks_total", { rule = name })
+  host.shared.increment(count_key("by_previous", name))
+  return result, true
+end
+
 --- Call a function of a rule so that its mistake, or its endless loop, stays its own.
 --- @return any? result
 --- @return table? failure  code "rule_failed"
 function rules.call(name, function_name, ...)
-  local result, problem = host.script.guard(("rule %s.%s"):format(name, function_name), BUDGET,
-    loaded[name][function_name], ...)
-  if result ~= nil or type(problem) ~= "table" or not problem.code then return result end
+  local result, problem = guarded(name, function_name, loaded[name][function_name], ...)
+  if not problem then return result end
   tell(name, function_name, problem)
+  local answered
+  result, answered = ask_previous(name, function_name, ...)
+  if answered then return result end
   return nil, failure("rule_failed", { service = "rules", text = tostring(problem.text) })
-end
-
---- Try a source of a rule that is not loaded: all its checks, then one call. Nothing of it stays.
---- @return any? result
---- @return table? failure  code "rule_failed", its text names file and line
-function rules.try(name, source, function_name, ...)
-  local path, arguments, count = about[name].path, { ... }, select("#", ...)
-  local result, problem = host.script.guard("try " .. path, BUDGET, function()
-    local rule, problems = load_rule(name, path, vocabulary(), source)
-    if not rule then error(table.concat(problems, "\n"), 0) end
-    if type(rule[function_name]) ~= "function" then error(path .. ": there is no function " .. function_name, 0) end
-    return rule[function_name](unpack(arguments, 1, count))
-  end)
-  if result == nil and type(problem) == "table" and problem.code then
-    return nil, failure("rule_failed", { service = "rules", text = tostring(problem.text) })
-  end
-  return result
 end
 
 return setmetatable(rules, {
