@@ -46,16 +46,32 @@ local function in_own_task(plugin, hook, fn, ...)
   return result
 end
 
-local function account(plugin, hook, wall_s, waited_s)
-  local labels = plugin.labels[hook]
-  if not labels then
-    labels = { plugin = plugin.name, hook = hook }
-    plugin.labels[hook] = labels
+-- Sums of a hook until the next flush(): counting every call by itself would cost more than most hooks.
+local function sums_of(plugin, hook)
+  local sums = plugin.sums[hook]
+  if not sums then
+    sums = { labels = { plugin = plugin.name, hook = hook }, calls = 0, wall_ms = 0, cpu_ms = 0 }
+    plugin.sums[hook] = sums
   end
-  host.metrics.count("plugin_calls_total", labels)
-  host.metrics.count("plugin_wall_seconds_total", labels, wall_s)
-  host.metrics.count("plugin_cpu_seconds_total", labels, math.max(0, wall_s - waited_s))
-  return labels
+  return sums
+end
+
+local function account(plugin, hook, wall_ms, waited_ms)
+  local sums = sums_of(plugin, hook)
+  sums.calls, sums.wall_ms, sums.cpu_ms = sums.calls + 1, sums.wall_ms + wall_ms, sums.cpu_ms + math.max(0, wall_ms - waited_ms)
+  return sums.labels
+end
+
+--- Give the sums of a plugin to the metrics.
+function plugin_calls.flush(plugin)
+  for _, sums in pairs(plugin.sums) do
+    if sums.calls > 0 then
+      host.metrics.count("plugin_calls_total", sums.labels, sums.calls)
+      host.metrics.count("plugin_wall_seconds_total", sums.labels, sums.wall_ms / 1000)
+      host.metrics.count("plugin_cpu_seconds_total", sums.labels, sums.cpu_ms / 1000)
+      sums.calls, sums.wall_ms, sums.cpu_ms = 0, 0, 0
+    end
+  end
 end
 
 --- Call `fn(self, …, config)` of a plugin. A failure is its own: it is logged and counted.
@@ -77,7 +93,7 @@ function plugin_calls.run(plugin, hook, fn, ...)
     ok, result = pcall(fn, plugin.self, ...)
   end
   local ended_ms = host.time.monotonic_ms()
-  local labels = account(plugin, hook, (ended_ms - now_ms) / 1000, (host.task.waited_ms() - waited_ms) / 1000)
+  local labels = account(plugin, hook, ended_ms - now_ms, host.task.waited_ms() - waited_ms)
   if ok then
     if plugin.state.open_until then plugin.state.open_until = nil end
     return result
@@ -92,7 +108,7 @@ end
 --- What a freshly loaded plugin needs to be called.
 function plugin_calls.prepare(plugin)
   plugin.self = { name = plugin.name }
-  plugin.labels = {}
+  plugin.sums = {}
   plugin.state = { errors = 0, failures = 0, opened = 0 }
   return plugin
 end

@@ -15,6 +15,7 @@ local plugins = {}
 
 local STOP_LIMIT_MS = 5000
 local LOOK_MS = 200
+local FLUSH_MS = 1000
 
 -- ---- what plugins may ask of the application, by what they name in `needs` ----
 
@@ -117,6 +118,10 @@ plugins.handle = plugin_requests.handle
 
 -- ---- beginning and end ----
 
+local function flush_all()
+  for _, plugin in ipairs(list) do plugin_calls.flush(plugin) end
+end
+
 local function stop_all()
   for index = #list, 1, -1 do
     local plugin = list[index]
@@ -132,6 +137,7 @@ end
 local function wait_for_the_end()
   while not host.script.info().retired do host.task.sleep(LOOK_MS) end
   stop_all()
+  flush_all()
 end
 
 local function any_with(member)
@@ -150,6 +156,7 @@ function plugins.start()
       if not ok then error(("plugins/%s/plugin.lua: start: %s"):format(plugin.name, tostring(problem)), 0) end
     end
   end
+  if #list > 0 then host.timer.every(FLUSH_MS, flush_all) end
   if any_with "stop" then host.task.spawn_with({ label = "end of plugins" }, wait_for_the_end) end
 end
 

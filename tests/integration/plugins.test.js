@@ -66,6 +66,7 @@ test('requests go in by stages and come out the other way round', async () => {
   });
   const answer = await get('/api/v1/tariffs');
   assert.equal(answer.headers['x-path'].trim(), 'b_first c_middle a_last a_last c_middle b_first');
+  await until(async () => /plugin="c_middle"/.test((await metric('fura_plugin_calls_total')).join()), { what: 'calls are counted' });
 });
 
 test('a plugin that fails is passed over or answers 503, as it declares, and is left out after ten times', async () => {
