@@ -249,6 +249,21 @@ function rules.call(name, function_name, ...)
   return nil, failure("rule_failed", { service = "rules", text = tostring(problem.text) })
 end
 
+--- Try a source of a rule that is not loaded: all its checks, then one call. Nothing of it stays.
+--- @return any? result
+--- @return table? failure  code "rule_failed", its text names file and line
+function rules.try(name, source, function_name, ...)
+  local path, arguments, count = about[name].path, { ... }, select("#", ...)
+  local result, problem = guarded(name, "draft", function()
+    local rule, problems = load_rule(name, path, environment, source)
+    if not rule then error(table.concat(problems, "\n"), 0) end
+    if type(rule[function_name]) ~= "function" then error(path .. ": there is no function " .. function_name, 0) end
+    return rule[function_name](unpack(arguments, 1, count))
+  end)
+  if problem then return nil, failure("rule_failed", { service = "rules", text = tostring(problem.text) }) end
+  return result
+end
+
 return setmetatable(rules, {
   __index = function(_, name)
     return loaded[name] or error(("there is no lua/rules/%s.lua"):format(tostring(name)), 2)

@@ -157,7 +157,7 @@ function operations.rules()
   local list, errors = {}, rules.errors()
   for name, about in pairs(rules.about()) do
     list[#list + 1] = { name = name, path = about.path, hash = about.hash, examples = about.examples,
-      errors = errors[name] }
+      errors = errors[name].errors, by_previous = errors[name].by_previous }
   end
   table.sort(list, function(a, b) return a.name < b.name end)
   return list

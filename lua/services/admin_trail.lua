@@ -16,7 +16,7 @@ local LIST = {
 -- The indexes begin with a type: naming all of them lets an id alone be found.
 local ANY_ACTOR = "actor_type IN ('driver', 'admin', 'system', 'gateway', 'telegram', 'command')"
 local ANY_TARGET = [[target_type IN ('admin', 'cargo_token', 'driver', 'flag', 'gateway', 'job', 'outbox', 'payment',
-  'promo_code', 'response', 'server', 'setting', 'upstream')]]
+  'promo_code', 'response', 'server', 'session', 'setting', 'upstream')]]
 
 --- @param asked {actor: string?, type: string?, action: string?, object: string?, from: number?, to: number?, q: string?}
 function admin_trail.list(asked)

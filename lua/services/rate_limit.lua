@@ -13,7 +13,6 @@ local CLASSES = {
   payment = { rate = 5 / 60, burst = 5 },
   promo = { rate = 5 / 60, burst = 5 },
   response = { rate = 20 / 60, burst = 20 },
-  admin_login_failure = { rate = 5 / 60, burst = 5 },
   webhook = { rate = 10, burst = 600 },
   webhook_object = { rate = 6 / 60, burst = 6 }, -- how often a minute notifications make us ask about one object
   deep_health = { rate = 1 / 60, burst = 1 },

@@ -4,8 +4,11 @@ local list_audit = require "contracts.admin.list_audit"
 local lists = require "web.admin.list"
 local page = require "web.admin.page"
 local show = require "web.admin.show"
+local view = require "kit.view"
 
 local audit = {}
+
+local SHOWN_CHANGES = 6 -- more are folded
 
 local WHO = { driver = "водитель", admin = "панель", system = "система", gateway = "ЮKassa", telegram = "Telegram",
   command = "команда" }
@@ -51,8 +54,10 @@ function audit.details(row)
     if name ~= "before" and name ~= "after" then rest[name], has_rest = text(value), true end
   end
   local has_diff = row.details and (row.details.before ~= nil or row.details.after ~= nil)
-  return page.part("parts/diff", { changes = has_diff and changes(row.details.before, row.details.after) or {},
-    rest = has_rest and rest or nil })
+  local all = has_diff and changes(row.details.before, row.details.after) or {}
+  if #all <= SHOWN_CHANGES then return page.part("parts/diff", { changes = all, rest = has_rest and rest or nil }) end
+  return view.html(('<details class="more"><summary>Изменений: %d</summary>%s</details>'):format(#all,
+    view.escape(page.part("parts/diff", { changes = all, rest = has_rest and rest or nil }))))
 end
 
 local LINKS = { payment = "/admin/payments/%s", driver = "/admin/drivers/%s", promo_code = "/admin/promo-codes?q=%s" }
@@ -60,7 +65,8 @@ local LINKS = { payment = "/admin/payments/%s", driver = "/admin/drivers/%s", pr
 function audit.object(row)
   if not row.target_type then return "—" end
   local href = LINKS[row.target_type]
-  local words = row.target_type .. " " .. (row.target_id or "")
+  local id = row.target_id or ""
+  local words = row.target_type .. " " .. (#id > 30 and id:sub(1, 8) .. "…" .. id:sub(-4) or id)
   if not href or not row.target_id or row.target_id:find "[^%w%-]" then return words end
   return show.link(href:format(row.target_id), words)
 end

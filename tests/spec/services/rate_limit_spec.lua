@@ -13,7 +13,7 @@ describe("services.rate_limit", function()
   before_each(function() subject = host.crypto.uuid() end)
 
   it("allows what SPEC 4 says, then says when to come back", function()
-    local allowed = { login = 10, payment = 5, promo = 5, response = 20, admin_login_failure = 5, login_failure = 30 }
+    local allowed = { login = 10, payment = 5, promo = 5, response = 20, login_failure = 30 }
     for class, burst in pairs(allowed) do
       local count, failure = take_until_refused(class, subject)
       assert.equal(burst, count, class)
