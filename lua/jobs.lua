@@ -9,6 +9,7 @@ local outbox = require "services.outbox"
 local outbox_sender = require "services.outbox_sender"
 local payment_inbox = require "services.payment_inbox"
 local reconciler = require "services.payment_reconciler"
+local subscription_expiry = require "services.subscription_expiry"
 
 return {
   { name = "outbox.send", about = "Deliver what waits for Telegram.", every_s = 10, limit_s = 900,
@@ -21,6 +22,8 @@ return {
     run = reconciler.run },
   { name = "payments.compare", about = "Compare the last days with YooKassa's own list.", every_s = 86400,
     run = reconciler.compare },
+  { name = "subscriptions.expiring", about = "Tell of access that ends in three days or one.", every_s = 3600,
+    run = subscription_expiry.run },
   { name = "payments.clean", about = "Forget bodies of notifications that are too old.", every_s = 86400,
     run = payment_inbox.clean },
 }

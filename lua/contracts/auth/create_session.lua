@@ -2,6 +2,7 @@
 local alerts = require "services.alerts"
 local audit = require "services.audit"
 local contract = require "kit.contract"
+local events = require "services.events"
 local sessions = require "services.sessions"
 local host = host
 
@@ -30,6 +31,7 @@ return contract {
     host.metrics.count "logins_total"
     audit.write_later({ action = "driver.login", actor_type = "driver", actor_id = session.driver.id,
       target_type = "session", target_id = session.sid }, context)
+    events.emit("driver.authenticated", { driver_id = session.driver.id, first_name = session.driver.first_name })
     return session
   end,
 }

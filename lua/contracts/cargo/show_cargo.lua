@@ -1,6 +1,7 @@
 --- The detail of one cargo as this driver may see it: contacts and phones need access.
 local card_fields = require "contracts.cargo.card_fields"
 local contract = require "kit.contract"
+local events = require "services.events"
 local fetch_cargos = require "contracts.cargo.fetch_cargos"
 local host = host
 local response_fields = require "contracts.bot.response_fields"
@@ -60,6 +61,7 @@ return contract {
     if not features.view_contacts then lock_contact(detail) end
     context.can_respond = features.respond
     add_response(detail, context)
+    events.emit("cargo.viewed", { driver_id = context.driver_id, cargo_id = detail.id })
     return detail
   end,
 }
