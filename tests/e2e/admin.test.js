@@ -148,6 +148,19 @@ test('every page passes axe and needs no side scrolling, on a laptop and a phone
   assert.deepEqual(faults, []);
 });
 
+test('a session about to end can be kept without losing what was typed', async () => {
+  const other = await browser.open('about:blank', {}, { ...LAPTOP, storageState: state });
+  await other.clock.install();
+  await other.goto(`${product.client.url}/admin/promo-codes`);
+  await other.getByText('Создать промокод').first().click();
+  await other.getByLabel('Для кого').fill('для выставки');
+  assert.equal(await other.locator('#expiry').isVisible(), false);
+  await other.clock.fastForward('59:00');
+  await other.getByRole('button', { name: 'Остаться' }).click();
+  await other.locator('#expiry').waitFor({ state: 'hidden' });
+  assert.equal(await other.getByLabel('Для кого').inputValue(), 'для выставки');
+});
+
 test('on a phone the menu leads everywhere', async () => {
   const phone = await browser.open(`${product.client.url}/admin/`, {}, { ...PHONE, storageState: state });
   await phone.locator('.menu-phone summary').click();

@@ -36,6 +36,7 @@
     if (target.dataset.copy) copy(target);
     if (target.dataset.open) find(target.dataset.open).showModal();
     if ('close' in target.dataset) target.closest('dialog').close();
+    if ('stay' in target.dataset) stay();
     if ('schemeSwitch' in target.dataset) {
       const names = Object.keys(SCHEMES);
       scheme = names[(names.indexOf(scheme) + 1) % names.length];
@@ -68,8 +69,17 @@
     if (repeat) find(repeat).textContent = `${event.target.value.replace('.', ',')} ₽`;
   });
 
+  // Two minutes before the session ends; staying asks for any page, so what is typed here is kept.
+  const warnIn = (seconds) => setTimeout(() => { find('expiry').hidden = false; }, Math.max(0, seconds - 120) * 1000);
   const idle = Number(document.body.dataset.idle);
-  if (idle) setTimeout(() => { find('expiry').hidden = false; }, Math.max(0, idle - 120) * 1000);
+  if (idle) warnIn(idle);
+  const stay = async () => {
+    const page = new DOMParser().parseFromString(await (await fetch('/admin/search')).text(), 'text/html');
+    const left = Number(page.body.dataset.idle);
+    if (!left) return location.assign('/admin/login');
+    find('expiry').hidden = true;
+    return warnIn(left);
+  };
 
   const isTyping = (element) => element.closest('input, textarea, select, [contenteditable]');
   const move = (step) => {
