@@ -64,8 +64,9 @@ end
 function admin_summary.of(period)
   local key = ("%d-%d"):format(period.from, period.to)
   local kept = host.shared.get("admin:summary:" .. key)
-  local summary, problem = kept and host.json.decode(kept), nil
+  local summary = kept and host.json.decode(kept)
   if not summary then
+    local problem
     summary, problem = host.task.single_flight("admin summary " .. key, function() return ask(period) end)
     if not summary then return nil, problem end
     host.shared.set("admin:summary:" .. key, host.json.encode(summary), REFRESH_MS)
