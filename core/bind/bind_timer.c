@@ -15,11 +15,11 @@ struct timer {
     struct loop_timer *timer;
     struct task_cleanup cleanup; /* at the generation's retirement */
     int64_t interval_ms;         /* 0 = once */
-    int fn_ref, self_ref;        /* self_ref keeps the handle while it may still fire */
+    int fn_ref, self_ref;        /* self_ref keeps the handle while it may fire or runs */
     bool running, cancelled;
 };
 
-/* Frees nothing Lua may still point to: the handle itself is a userdata. */
+/* Frees nothing Lua may still point to: the handle itself is a userdata, and a run under way reports to it. */
 static void stop(struct timer *timer)
 {
     if (timer->cancelled)
@@ -30,7 +30,8 @@ static void stop(struct timer *timer)
     loop_timer_free(timer->timer);
     timer->timer = NULL;
     luaL_unref(L, LUA_REGISTRYINDEX, timer->fn_ref);
-    luaL_unref(L, LUA_REGISTRYINDEX, timer->self_ref);
+    if (!timer->running)
+        luaL_unref(L, LUA_REGISTRYINDEX, timer->self_ref);
 }
 
 static void on_retired(void *owner)
@@ -43,7 +44,9 @@ static void on_run_end(void *owner, struct task *task, const struct task_end *en
     struct timer *timer = owner;
     timer->running = false;
     task_report(task, end);
-    if (!timer->cancelled)
+    if (timer->cancelled)
+        luaL_unref(generation_lua(timer->generation), LUA_REGISTRYINDEX, timer->self_ref);
+    else
         loop_timer_start(timer->timer, timer->interval_ms);
 }
 

@@ -150,6 +150,20 @@ describe("host.timer", function()
     wait_until(function() return runs == 1 end)
   end)
 
+  it("lets a run end whose timer was cancelled and collected meanwhile", function()
+    local ended, handle
+    handle = timer.every(1, function()
+      handle:cancel()
+      handle = nil
+      task.sleep(5)
+      collectgarbage()
+      collectgarbage()
+      task.sleep(5)
+      ended = true
+    end)
+    while not ended do task.sleep(1) end
+  end)
+
   it("runs a function again and again until cancelled, never two at once", function()
     local runs, inside, most = 0, 0, 0
     local handle = timer.every(1, function()
