@@ -83,12 +83,17 @@ static int l_guard(lua_State *L)
     luaL_checkstack(co, nargs + 1, "too many arguments");
     lua_xmove(L, co, nargs + 1);
 
-    wait_forbid("a rule computes and returns; what it needs comes as arguments");
+    const char *outer =
+        wait_forbid("a rule computes and returns; what it needs comes as arguments");
     watchdog_begin(&run);
     int rc = lua_resume(co, nargs);
     bool stopped = watchdog_end(&run);
-    wait_forbid(NULL);
+    wait_forbid(outer);
 
+    if (rc == LUA_YIELD && !stopped) {
+        lua_settop(co, 0);
+        lua_pushliteral(co, "coroutine.yield outside of a coroutine made by the script");
+    }
     if (rc != 0)
         return push_guard_failure(L, co, stopped);
     int results = lua_gettop(co);

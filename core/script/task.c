@@ -319,9 +319,11 @@ struct wait *wait_begin(lua_State *L, const char *what)
     return wait;
 }
 
-void wait_forbid(const char *why)
+const char *wait_forbid(const char *why)
 {
+    const char *before = waiting_forbidden;
     waiting_forbidden = why;
+    return before;
 }
 
 void wait_on_cancel(struct wait *wait, void (*cancel)(void *owner), void *owner)

@@ -40,8 +40,9 @@ lua_State *wait_lua(struct wait *wait);
 struct task *wait_task(struct wait *wait); /* NULL once the task was cancelled */
 void wait_finish(struct wait *wait, int results);
 
-/* While forbidden (a guarded rule is running), wait_begin() raises with `why`. NULL allows again. */
-void wait_forbid(const char *why);
+/* While forbidden (a guarded rule is running), wait_begin() raises with `why`; NULL allows it. Gives
+ * what was set before, to be put back: guards nest. */
+const char *wait_forbid(const char *why);
 
 /* The operation was refused at once: drop the ticket without parking. */
 void wait_abandon(struct wait *wait);

@@ -55,6 +55,24 @@ describe("host.script", function()
       assert.truthy(failure.text:find("computes and returns", 1, true))
       host.task.sleep(1) -- waiting is allowed again afterwards
     end)
+
+    it("lets a rule that ran another one still not wait", function()
+      local _, failure = script.guard("outer", {}, function()
+        script.guard("inner", {}, function() end)
+        host.task.sleep(1)
+      end)
+      assert.truthy(failure.text:find("computes and returns", 1, true))
+      host.task.sleep(1)
+    end)
+
+    it("turns a yield of the rule into a failure", function()
+      for _, values in ipairs({ {}, { "a", "b" } }) do
+        local value, failure = script.guard("rule", {}, function() coroutine.yield(unpack(values)) end)
+        assert.is_nil(value)
+        assert.equal("script_error", failure.code)
+        assert.truthy(failure.text:find("coroutine.yield", 1, true))
+      end
+    end)
   end)
 
   it("tells what is running", function()
