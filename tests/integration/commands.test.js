@@ -2,6 +2,7 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { Product } = require('../support/product.js');
+const { until } = require('../support/client.js');
 const { SETTINGS } = require('../support/fura.js');
 
 let product;
@@ -78,7 +79,8 @@ test('a driver is forgotten but the money trail stays', async () => {
   await product.buyAccess(driver);
   const end = await fura('driver', 'forget', '1201');
   assert.equal(end.code, 0, end.output);
-  assert.equal((await driver.get('/api/v1/me')).status, 401);
+  // workers remember a session for less than a second
+  await until(async () => (await driver.get('/api/v1/me')).status === 401, { what: 'the end of the session', timeoutMs: 3000, stepMs: 150 });
   const dump = await product.postgres.query('SELECT d::text FROM drivers d');
   assert.ok(!dump.flat().join().includes('Секретов') && !dump.flat().join().includes('secretov'));
   assert.equal(await product.postgres.value("SELECT count(*) FROM payments WHERE status = 'succeeded'"), '1');
