@@ -13,7 +13,7 @@ let product;
 let app;
 
 before(async () => {
-  product = await Product.start({ env: { FURA_RATE_LIMITS: 'off' }, conf: path.join(__dirname, 'conf/short_lives.lua') });
+  product = await Product.start({ env: { FURA_RATE_LIMITS: 'off', FURA_DEV_LOGIN: 'on' }, conf: path.join(__dirname, 'conf/short_lives.lua') });
   app = await MiniApp.start(product);
 });
 after(async () => {
@@ -223,31 +223,6 @@ test('a login on another device is told, and «Продолжить здесь»
   await page.context().close();
 });
 
-test('while the feed is down the stored list stays with its time; with nothing stored a retry is offered', async () => {
-  const page = await app.open({ driver: { id: 711 } });
-  await untilListed(page);
-  const feed = product.control('cargotech');
-  await feed.post('misbehave', { match: { path: '/v2/cargos/views*' }, times: 0, action: 'status', status: 503 });
-  try {
-    await until(async () => {
-      await page.click('.refresh');
-      await page.waitForSelector('#results:not([aria-busy])');
-      return page.locator('#results .strip.warn').count();
-    }, { what: 'the notice of a stale list' });
-    assert.match(await page.locator('#results .strip.warn').textContent(), /Биржа не отвечает\. Грузы на \d\d:\d\d, часть могла уйти\./);
-    assert.equal(await cards(page).count(), 20);
-    await page.click('[data-open=filters]');
-    await page.fill('#filters [name=start_date]', '2031-01-01');
-    await page.evaluate(() => document.activeElement.blur());
-    await press(page, 'MainButton');
-    await page.waitForSelector('#results.problem', { timeout: 20000 });
-    assert.match(await page.locator('#results').textContent(), /Биржа грузов не отвечает\. Попробуем сами через 20 с/);
-  } finally {
-    await feed.post('reset');
-  }
-  await page.context().close();
-});
-
 test('without a connection a strip says so and what needs it is off, until it is back', async () => {
   const page = await app.open({ driver: { id: 715 } });
   await untilListed(page);
@@ -283,6 +258,39 @@ test('outside of Telegram the page says where to open it', async () => {
   await page.context().close();
 });
 
+test('in development anyone on this machine may sign in as a driver', async () => {
+  const page = await app.openOutside();
+  await page.waitForSelector('.edge h1');
+  await page.fill('#dev-id', '717');
+  await page.click('#dev-login button');
+  await untilListed(page);
+  assert.equal(await page.locator('#app').getAttribute('data-driver'), '717');
+  assert.equal(await page.locator('#dev-login').count(), 0);
+  await openCargo(page);
+  await page.locator('#sheet [data-main]').click();
+  await page.waitForSelector('#step .tariff');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('#sheet .route');
+  await page.keyboard.press('Escape');
+  await page.waitForFunction(() => !document.querySelector('#sheet-box').open);
+  await page.context().close();
+});
+
+test('a link to a cargo and the bot\'s «pay_…» open what they name', async () => {
+  const driver = { id: 718 };
+  const client = await product.login(driver);
+  const { json: list } = await client.get('/api/v1/cargos?mode=my');
+  const { json: payment } = await client.post('/api/v1/payments', { tariff: '1_month' });
+  const linked = await app.open({ driver, path: `/?cargo=${list.cards[3].id}` });
+  await linked.waitForSelector('#sheet .route');
+  assert.match(await linked.locator('#sheet-title').textContent(), new RegExp(list.cards[3].id));
+  await linked.context().close();
+  const paying = await app.open({ driver, path: `/?payment=${payment.payment_id}` });
+  await paying.waitForSelector('#pay-state');
+  assert.match(await paying.locator('#pay-state').textContent(), /Ждём оплату 499 ₽/);
+  await paying.context().close();
+});
+
 test('forged launch data is refused with one sentence', async () => {
   const page = await app.open({ driver: { id: 712 } });
   await untilListed(page);
@@ -300,5 +308,31 @@ test('the app speaks English to those who read it', async () => {
   await untilListed(page);
   assert.equal(await page.locator('html').getAttribute('lang'), 'en');
   assert.match(await page.locator('.bar').textContent(), /Filters.*Cargo.*Responses.*Subscription/s);
+  await page.context().close();
+});
+
+// The last one: it leaves the breaker of the feed open.
+test('while the feed is down the stored list stays with its time; with nothing stored a retry is offered', async () => {
+  const page = await app.open({ driver: { id: 711 } });
+  await untilListed(page);
+  const feed = product.control('cargotech');
+  await feed.post('misbehave', { match: { path: '/v2/cargos/views*' }, times: 0, action: 'status', status: 503 });
+  try {
+    await until(async () => {
+      await page.click('.refresh');
+      await page.waitForSelector('#results:not([aria-busy])');
+      return page.locator('#results .strip.warn').count();
+    }, { what: 'the notice of a stale list' });
+    assert.match(await page.locator('#results .strip.warn').textContent(), /Биржа не отвечает\. Грузы на \d\d:\d\d, часть могла уйти\./);
+    assert.equal(await cards(page).count(), 20);
+    await page.click('[data-open=filters]');
+    await page.fill('#filters [name=start_date]', '2031-01-01');
+    await page.evaluate(() => document.activeElement.blur());
+    await press(page, 'MainButton');
+    await page.waitForSelector('#results.problem', { timeout: 20000 });
+    assert.match(await page.locator('#results').textContent(), /Биржа грузов не отвечает\. Попробуем сами через 20 с/);
+  } finally {
+    await feed.post('reset');
+  }
   await page.context().close();
 });

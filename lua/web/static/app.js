@@ -472,6 +472,7 @@
     if (input.value.trim().length < 2) suggest(cityOf(input));
   });
   doc.addEventListener('submit', function (event) {
+    if (!event.target.getAttribute('action')) event.preventDefault(); // ours are sent by htmx, or not at all
     if (event.target.id === 'filters') { compose(); $$('.field-error', form()).forEach(function (line) { line.textContent = ''; }); }
     if (event.target.id === 'pay-form') { onPay.tappedAt = Date.now(); if (doc.activeElement) doc.activeElement.blur(); }
   }, true);
