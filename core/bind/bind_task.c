@@ -76,7 +76,8 @@ static int push_results(lua_State *L, const struct handle *handle, int index)
 {
     if (handle->rc != R_OK && handle->rc != R_REJECTED)
         return bind_failure(L, handle->rc, "task");
-    luaL_checkstack(L, handle->result_count + 4, "too many results");
+    if (!lua_checkstack(L, handle->result_count + 4)) /* no raise: in on_joined() it kills */
+        return bind_failure_text(L, "script_error", "task", "too many results");
     lua_getfenv(L, index);
     int results = lua_gettop(L);
     if (handle->rc == R_REJECTED) {
@@ -191,6 +192,10 @@ static int l_spawn_with(lua_State *L)
         return luaL_error(L, "host.task.spawn needs a running task");
     bool detached = bind_opt_bool(L, 1, "detached", true);
     struct slice label = bind_opt_slice(L, 1, "label");
+    struct task_spec spec = {.label = label.data ? label.data : task_label(parent),
+                             .cpu_budget_ms = (unsigned)bind_opt_number(L, 1, "cpu_ms", 0),
+                             .deadline_ms = child_deadline_ms(L, parent, detached),
+                             .on_end = on_task_end};
     int nargs = lua_gettop(L) - 2;
 
     struct handle *handle = lua_newuserdata(L, sizeof *handle);
@@ -201,11 +206,7 @@ static int l_spawn_with(lua_State *L)
     handle->self_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_insert(L, 2); /* options, handle, fn, ... */
 
-    struct task_spec spec = {.label = label.data ? label.data : task_label(parent),
-                             .cpu_budget_ms = (unsigned)bind_opt_number(L, 1, "cpu_ms", 0),
-                             .deadline_ms = child_deadline_ms(L, parent, detached),
-                             .on_end = on_task_end,
-                             .owner = handle};
+    spec.owner = handle;
     struct task *task = task_spawn(handle->generation, L, nargs, &spec);
     if (!handle->ended) {
         handle->task = task;

@@ -16,6 +16,19 @@ describe("host.task", function()
     assert.truthy(failure.text:find("boom", 1, true))
   end)
 
+  it("fails to join more results than fit, and keeps running", function()
+    local many = {}
+    for i = 1, 8000 do many[i] = i end
+    local refused
+    for count = 7980, 7999 do
+      local ok, value, failure = pcall(function()
+        return task.spawn(function() task.sleep(0) return unpack(many, 1, count) end):join()
+      end)
+      if ok and not value then refused = failure.text end
+    end
+    assert.truthy(refused:find("too many results", 1, true))
+  end)
+
   it("runs functions side by side", function()
     local order = {}
     local results = task.all({
