@@ -35,6 +35,16 @@ static struct metric *find_seconds(struct metrics *metrics, const char *pattern)
                         slice_of(labels, (size_t)len));
 }
 
+/* Of the route at the top of the stack; 0 when absent. Runs none of its code: nobody would catch a raise. */
+static double read_number(lua_State *L, const char *name)
+{
+    lua_pushstring(L, name);
+    lua_rawget(L, -2);
+    double value = lua_tonumber(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
 /* The route's table is at the top of the stack. */
 static enum result read_route(struct metrics *metrics, lua_State *L, struct route *route,
                               struct failure *why)
@@ -50,11 +60,8 @@ static enum result read_route(struct metrics *metrics, lua_State *L, struct rout
     route->pattern = mem_strdup(pattern);
     lua_pop(L, 2);
 
-    lua_getfield(L, -1, "max_body_bytes");
-    route->max_body_bytes = (size_t)lua_tonumber(L, -1);
-    lua_getfield(L, -2, "deadline_ms");
-    route->deadline_ms = (unsigned)lua_tonumber(L, -1);
-    lua_pop(L, 2);
+    route->max_body_bytes = (size_t)read_number(L, "max_body_bytes");
+    route->deadline_ms = (unsigned)read_number(L, "deadline_ms");
     route->seconds = find_seconds(metrics, route->pattern);
     return R_OK;
 }

@@ -283,6 +283,7 @@ void generation_push_member(struct generation *generation, const char *name)
 {
     lua_State *L = generation->L;
     lua_rawgeti(L, LUA_REGISTRYINDEX, generation->app_ref);
-    lua_getfield(L, -1, name);
+    lua_pushstring(L, name);
+    lua_rawget(L, -2);
     lua_remove(L, -2);
 }

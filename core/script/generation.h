@@ -63,5 +63,6 @@ bool generation_is_retired(const struct generation *generation);
 void generation_attach(struct generation *generation, void *data, void (*free_data)(void *data));
 void *generation_attached(const struct generation *generation);
 
-/* Push a member of the table that lua/init.lua returned; nil when absent. */
+/* Push a member of the table that lua/init.lua returned; nil when absent. Runs none of its code: nobody would catch a
+ * raise. */
 void generation_push_member(struct generation *generation, const char *name);

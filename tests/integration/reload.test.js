@@ -48,6 +48,25 @@ test('a broken source is rejected by file and line, and everybody keeps serving 
   });
 });
 
+test('an application whose tables raise when asked is rejected or served, and no worker dies of it', async () => {
+  await withServer({}, async (server) => {
+    const pids = (await server.untilLive()).map((worker) => worker.pid);
+    const strict = 'local strict = { __index = function(_, name) if name ~= "start" then error(name) end end }';
+    server.edit('lua/init.lua', `${strict} return setmetatable({}, strict)`);
+    const end = await server.command('reload');
+    assert.equal(end.code, 1);
+    assert.match(end.stdout, /^worker 1 generation 2 rejected .*needs `routes`/m);
+    server.edit('lua/init.lua', `${strict} return setmetatable({
+        routes = { setmetatable({ "GET", "/hello" }, strict) },
+        dispatch = function() return { body = "strict" } end,
+      }, strict)
+    `);
+    assert.equal((await reload(server)).code, 0);
+    assert.equal((await server.client.get('/hello')).text, 'strict');
+    assert.deepEqual((await server.untilLive()).map((worker) => worker.pid), pids);
+  });
+});
+
 test('a worker that starts later builds what was committed, not what lies on the disk', async () => {
   await withServer({}, async (server) => {
     server.edit('lua/answers.lua', greeting('second'));
