@@ -310,7 +310,6 @@ static bool decode(lua_State *L, struct slice text, unsigned max_depth, struct f
         fail(why, R_INVALID, "%s", lua_tostring(L, -1));
         lua_pop(L, 2);
     }
-    lua_pushnil(L);
     return false;
 }
 
