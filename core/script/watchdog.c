@@ -32,6 +32,8 @@ static void (*profile_signal)(int signal);
 static struct watchdog_run *current;
 static _Atomic uint64_t current_id; /* 0: no Lua is running */
 static _Atomic unsigned current_warn_ms, current_kill_ms;
+static _Atomic uint64_t root_id; /* the outermost run: its budget holds for all that it runs */
+static _Atomic unsigned root_kill_ms;
 static uint64_t last_id;
 
 /* Written by the watching thread: what to do with which run. */
@@ -75,16 +77,27 @@ static void on_instruction(lua_State *L, lua_Debug *ar)
     lua_yield(L, 0);
 }
 
+static void interrupt(const struct watchdog_run *run)
+{
+    lua_sethook(run->co, on_instruction, LUA_MASKCOUNT, 1);
+    if (holder && profile_signal)
+        profile_signal(SIGPROF);
+}
+
 /* Only what is safe in a signal handler: lua_sethook is, by LuaJIT's word (lj_dispatch.c). */
+static void obey(struct watchdog_run *run)
+{
+    if (atomic_load(&order_id) != run->id)
+        return;
+    interrupt(run);
+}
+
 static void on_signal(int signal)
 {
     (void)signal;
     struct watchdog_run *run = current;
-    if (!run || atomic_load(&order_id) != run->id)
-        return;
-    lua_sethook(run->co, on_instruction, LUA_MASKCOUNT, 1);
-    if (holder && profile_signal)
-        profile_signal(SIGPROF);
+    if (run)
+        obey(run);
 }
 
 static void announce(struct watchdog_run *run)
@@ -93,6 +106,16 @@ static void announce(struct watchdog_run *run)
     atomic_store_explicit(&current_warn_ms, run ? run->warn_ms : 0, memory_order_relaxed);
     atomic_store_explicit(&current_kill_ms, run ? run->kill_ms : 0, memory_order_relaxed);
     atomic_store_explicit(&current_id, run ? run->id : 0, memory_order_release);
+}
+
+void watchdog_stop_hoarder(void)
+{
+    if (!current)
+        return;
+    current->over_memory = true;
+    atomic_store(&order, STOP);
+    atomic_store(&order_id, current->id);
+    interrupt(current);
 }
 
 bool watchdog_is_running(void)
@@ -104,7 +127,11 @@ void watchdog_begin(struct watchdog_run *run)
 {
     run->outer = current;
     run->id = ++last_id;
-    run->stopping = run->warned = false;
+    run->stopping = run->warned = run->over_memory = false;
+    if (!run->outer) {
+        atomic_store_explicit(&root_kill_ms, run->kill_ms, memory_order_relaxed);
+        atomic_store_explicit(&root_id, run->id, memory_order_release);
+    }
     announce(run);
 }
 
@@ -113,6 +140,10 @@ bool watchdog_end(struct watchdog_run *run)
     if (atomic_load_explicit(&order_id, memory_order_relaxed) == run->id)
         lua_sethook(run->co, NULL, 0, 0);
     announce(run->outer);
+    if (run->outer)
+        obey(run->outer); /* its signal may have come while `run` was the current one */
+    else
+        atomic_store_explicit(&root_id, 0, memory_order_release);
     return run->stopping;
 }
 
@@ -144,9 +175,26 @@ struct observation {
     int64_t cpu_since_ms;
     bool warned;
     unsigned idle_ticks;
+    uint64_t root_id;
+    int64_t root_since_ms;
 };
 
-static void look(struct observation *seen)
+/* Without this, a loop around short runs (spawned tasks, guarded rules) would start its budget anew with each. */
+static bool root_is_over(struct observation *seen)
+{
+    uint64_t id = atomic_load_explicit(&root_id, memory_order_acquire);
+    unsigned kill_ms = atomic_load(&root_kill_ms);
+    if (id == 0)
+        return false;
+    if (id != seen->root_id) {
+        seen->root_id = id;
+        seen->root_since_ms = read_lua_cpu_ms();
+    }
+    return kill_ms && read_lua_cpu_ms() - seen->root_since_ms >= kill_ms;
+}
+
+/* True when the current run was told to stop. */
+static bool watch_current(struct observation *seen)
 {
     uint64_t id = atomic_load_explicit(&current_id, memory_order_acquire);
     if (id == 0 || id != seen->id) {
@@ -154,17 +202,26 @@ static void look(struct observation *seen)
         seen->id = id;
         seen->cpu_since_ms = id ? read_lua_cpu_ms() : 0;
         seen->warned = false;
-        return;
+        return false;
     }
     unsigned warn_ms = atomic_load(&current_warn_ms), kill_ms = atomic_load(&current_kill_ms);
     int64_t used_ms = read_lua_cpu_ms() - seen->cpu_since_ms;
     if (kill_ms && used_ms >= kill_ms) {
         give_order(
             id, STOP); /* again at each tick: one signal may meet the VM in a state that loses it */
+        return true;
     } else if (warn_ms && used_ms >= warn_ms && !seen->warned) {
         seen->warned = true;
         give_order(id, WARN);
     }
+    return false;
+}
+
+static void look(struct observation *seen)
+{
+    bool over = root_is_over(seen);
+    if (!watch_current(seen) && over)
+        give_order(seen->root_id, STOP);
 }
 
 static void *watch(void *arg)

@@ -23,10 +23,14 @@ void watchdog_leave(lua_State *L);
 /* "jit", "interpreter" (the self-test failed) or "off" (not started). For status. */
 const char *watchdog_mode(void);
 
+/* Stop what is running at its next instruction, as if its time were over: it has used too much memory. For the
+ * allocator; nothing happens when no Lua is running. */
+void watchdog_stop_hoarder(void);
 /* Is Lua running right now, between begin and end? */
 bool watchdog_is_running(void);
 
-/* One stretch of Lua, from resume to yield. Stretches nest: a guarded rule inside a request. */
+/* One stretch of Lua, from resume to yield. Stretches nest: a guarded rule inside a request. What the inner ones use
+ * counts for the outermost too, which is stopped when it runs again. */
 struct watchdog_run {
     lua_State *co;     /* the coroutine that is stopped */
     const char *label; /* for the warning in the log */
@@ -34,7 +38,7 @@ struct watchdog_run {
     /* private */
     struct watchdog_run *outer;
     uint64_t id;
-    bool stopping, warned;
+    bool stopping, warned, over_memory;
 };
 void watchdog_begin(struct watchdog_run *run);
 /* True when it was over its budget and has been told to stop: a coroutine that then lies suspended was stopped by us. */

@@ -17,6 +17,10 @@ function handlers.split() return { headers = { ["X-Evil"] = "a\\r\\nSet-Cookie: 
 function handlers.loop() local n = 0 while true do n = n + 1 end end
 function handlers.hidden() while true do pcall(function() while true do end end) end end
 function handlers.inner() local co = coroutine.wrap(function() while true do end end) while true do co() end end
+function handlers.spawning() while true do host.task.spawn(function() for i = 1, 1e6 do host.time.now() end end) end end
+function handlers.guarding()
+  while true do host.script.guard("rule", {}, function() for i = 1, 1e5 do host.time.now() end end) end
+end
 function handlers.hoard() local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(1000) .. i end end
 function handlers.sleep() host.task.sleep(60000) return { body = "late" } end
 
@@ -94,7 +98,7 @@ for (const name of ['wrong', 'split']) {
   });
 }
 
-for (const name of ['loop', 'hidden', 'inner']) {
+for (const name of ['loop', 'hidden', 'inner', 'spawning', 'guarding']) {
   test(`an endless script (${name}) is stopped with 503 script_timeout`, async () => {
     const answer = await server.client.get(`/${name}`);
     assert.equal(answer.status, 503);
