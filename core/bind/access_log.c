@@ -2,6 +2,7 @@
 #include "bind/access_log.h"
 #include "bind/exchange.h"
 #include "bind/routes.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -10,16 +11,17 @@
 
 static struct metric *find_counter(struct metrics *metrics, struct route *route, int status)
 {
-    char labels[256];
+    struct buf labels = {0};
     struct status_counter *slot = route->statuses;
     while (slot < route->statuses + STATUS_SLOTS && slot->status && slot->status != status)
         slot++;
     if (slot < route->statuses + STATUS_SLOTS && slot->status)
         return slot->metric;
-    int len = snprintf(labels, sizeof labels, "method=\"%s\",route=\"%s\",status=\"%d\"",
-                       route->method, route->pattern, status);
+    buf_printf(&labels, "method=\"%s\",route=\"%s\",status=\"%d\"", route->method, route->pattern,
+               status);
     struct metric *metric = metrics_find(metrics, METRIC_COUNTER, SLICE("fura_http_requests_total"),
-                                         slice_of(labels, (size_t)len));
+                                         buf_slice(&labels));
+    buf_free(&labels);
     if (slot < route->statuses + STATUS_SLOTS)
         *slot = (struct status_counter){status, metric};
     return metric;

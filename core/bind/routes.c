@@ -1,12 +1,12 @@
 /* routes.c: see routes.h. */
 #include "bind/routes.h"
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "net/static_files.h"
 #include "script/generation.h"
 
 #include <lauxlib.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static void free_route(struct route *route)
@@ -29,10 +29,12 @@ static void free_routes(void *data)
 
 static struct metric *find_seconds(struct metrics *metrics, const char *pattern)
 {
-    char labels[256];
-    int len = snprintf(labels, sizeof labels, "route=\"%s\"", pattern);
-    return metrics_find(metrics, METRIC_HISTOGRAM, SLICE("fura_http_request_seconds"),
-                        slice_of(labels, (size_t)len));
+    struct buf labels = {0};
+    buf_printf(&labels, "route=\"%s\"", pattern);
+    struct metric *metric = metrics_find(metrics, METRIC_HISTOGRAM,
+                                         SLICE("fura_http_request_seconds"), buf_slice(&labels));
+    buf_free(&labels);
+    return metric;
 }
 
 /* Of the route at the top of the stack; 0 when absent. Runs none of its code: nobody would catch a raise. */

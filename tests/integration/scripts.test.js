@@ -59,6 +59,7 @@ end
 
 local routes = {}
 for name in pairs(handlers) do routes[#routes + 1] = { "GET", "/" .. name, name = name } end
+routes[#routes + 1] = { "GET", "/" .. ("long"):rep(64), name = "hello" }
 routes[#routes + 1] = { "POST", "/hold", name = "hold" }
 routes[#routes + 1] = { "GET", "/soon", name = "sleep", deadline_ms = 100 }
 return {
@@ -85,6 +86,11 @@ test('a raise is a 500 problem without details, its whole stack is in the log, a
   assert.equal(answer.json.code, 'internal_error');
   assert.doesNotMatch(answer.text, /rule broke|init\.lua/);
   await until(() => /the rule broke[^\n]*stack traceback[^\n]*in function 'inner'/.test(server.child.output), { what: 'the stack' });
+  await stillServes();
+});
+
+test('a route of hundreds of bytes is served like any other', async () => {
+  assert.equal((await server.client.get(`/${'long'.repeat(64)}`)).text, 'hello');
   await stillServes();
 });
 
