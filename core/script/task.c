@@ -227,13 +227,15 @@ static void end_cancelled(struct task *task)
     end_task(task, &end, false);
 }
 
-static void end_failed(struct task *task, bool over_budget)
+/* `stopped`: the run that the watchdog ended; NULL when the script raised by itself. */
+static void end_failed(struct task *task, const struct watchdog_run *stopped)
 {
     lua_State *co = task->co;
-    if (lua_status(co) == LUA_ERRMEM)
-        lua_gc(generation_lua(task->generation), LUA_GCCOLLECT,
-               0); /* what the script held may be garbage now */
-    if (over_budget)
+    bool over_budget = stopped && !stopped->over_memory;
+
+    if (stopped && stopped->over_memory)
+        lua_pushliteral(co, "stopped: the scripts of this generation use more than lua_memory_mb");
+    else if (stopped)
         lua_pushfstring(co, "stopped after %d ms of computing without waiting", (int)task->kill_ms);
     vm_describe_error(co); /* replaces the error value by: message, message with traceback */
     struct task_end end = {.rc = R_REJECTED,
@@ -241,7 +243,14 @@ static void end_failed(struct task *task, bool over_budget)
                            .message = lua_tostring(co, -2),
                            .error = lua_tostring(co, -1),
                            .over_budget = over_budget};
+    bool hoarded = lua_status(co) == LUA_ERRMEM || (stopped && stopped->over_memory);
+    struct generation *generation = task->generation;
+    generation_hold(generation);
     end_task(task, &end, false);
+    if (hoarded)
+        lua_gc(generation_lua(generation), LUA_GCCOLLECT,
+               0); /* what the script held is garbage now */
+    generation_release(generation);
 }
 
 /* ---- running ---- */
@@ -272,11 +281,11 @@ static void resume(struct task *task, int nargs)
         struct task_end end = {.rc = R_OK, .co = task->co, .results = lua_gettop(task->co)};
         end_task(task, &end, true);
     } else if (rc != LUA_YIELD || (stopped && !task->wait)) {
-        end_failed(task, stopped);
+        end_failed(task, stopped ? &run : NULL);
     } else if (!task->wait) {
         lua_settop(task->co, 0);
         lua_pushliteral(task->co, "coroutine.yield outside of a coroutine made by the script");
-        end_failed(task, false);
+        end_failed(task, NULL);
     } else if (task->cancel_wanted) {
         end_cancelled(task);
     } else {

@@ -67,7 +67,8 @@ struct memory {
     size_t used, limit;
 };
 
-/* lua_Alloc. Refuses growth only while a script is running, where the error is caught. */
+/* lua_Alloc. A running script that goes over the limit is stopped at its next instruction. Refusing is kept for single
+ * allocations far beyond it: an error raised inside compiled code is the riskier way out. */
 static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
 {
     struct memory *memory = ud;
@@ -77,8 +78,11 @@ static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
         return NULL;
     }
     size_t after = memory->used - old_size + new_size;
-    if (memory->limit && after > memory->limit && new_size > old_size && watchdog_is_running())
-        return NULL;
+    if (memory->limit && after > memory->limit && new_size > old_size && watchdog_is_running()) {
+        if (after > 2 * memory->limit)
+            return NULL;
+        watchdog_stop_hoarder();
+    }
     void *grown = realloc(ptr, new_size);
     if (grown)
         memory->used = after;
