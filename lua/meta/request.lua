@@ -12,6 +12,8 @@
 ---@field scheme string
 ---@field host string
 ---@field route string          the pattern, e.g. "/api/v1/cargos/{id}"
+---@field allow? string       without a route (index 0): the methods this path takes, when it is the method that is wrong
+---@field driver_id? string   set it: the access log then says who it was; at most 23 bytes
 ---@field is_local boolean      the peer is this machine and sent no forwarding header
 ---@field listener integer
 ---@field context table         scratch for this request
@@ -35,3 +37,5 @@ function request:cookie(name) end
 ---@field routes {[1]: string, [2]: string, name: string, max_body_bytes?: integer, deadline_ms?: integer, listener?: string}[]
 ---@field dispatch fun(request: Request, route_index: integer): Response
 ---@field start? fun()          inside a task, before the generation is accepted; an error rejects it
+---@field calls? table<string, fun(input: any): any, Failure?>  what `fura call NAME JSON` and commands reach in the running server
+---@field failed? fun(about: {request_id: string, method: string, route: string, text: string, stack: string, stopped: boolean})  told of each script error, in a task of its own
