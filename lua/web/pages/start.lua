@@ -57,15 +57,24 @@ local function offers_dev_login(context)
   return host.config.dev_login and host.config.env ~= "production" and context.is_local
 end
 
+-- A page speaks the driver's language once it knows the driver, and Russian until then: what a browser prefers says
+-- little about who drives the truck.
+local function speak_russian(context)
+  context.language = rules.texts.language_of(nil)
+end
+
 --- GET /: the whole document.
 function start.shell(_, context)
   context.is_page = true
+  speak_russian(context)
   if context.driver_id then return document("app", app_values(context), context) end
   return document("waiting", { dev = offers_dev_login(context), bot_url = bot_url() }, context)
 end
 
 --- GET /paywall: the subscription as a page of its own.
 function start.paywall(_, context)
+  local me = context.driver_id and show_me.run({}, context)
+  context.language = rules.texts.language_of(me and me.driver.language_code)
   local screen = context.driver_id and show_paywall.run({}, context)
   return document("billing/page", {
     screen = screen and billing.paywall(screen, context), driver_id = context.driver_id, bot_url = bot_url(),
@@ -74,6 +83,7 @@ end
 
 --- GET /payments/return: where the payment service sends the browser, which knows nothing of the session.
 function start.returned(_, context)
+  speak_russian(context)
   local payment = tostring(context.query.payment or "")
   local body = page.render("billing/returned", { bot_url = bot_url(page.is_uuid(payment) and payment or nil) }, context)
   return page.render("layout", { body = body, title = rules.texts.say("subscription", context.language), plain = true },
