@@ -25,6 +25,7 @@ static pthread_t lua_thread, watch_thread;
 static clockid_t lua_cpu;
 static bool started;
 static lua_State *holder; /* the VM with the JIT */
+static lua_State *former; /* who held before: it takes over again when a candidate is rejected */
 static bool recipe_works;
 static void (*profile_signal)(int signal);
 
@@ -307,6 +308,7 @@ void watchdog_hold(lua_State *L)
         return;
     if (holder)
         stop_profiler(holder);
+    former = holder;
     holder = L;
     start_profiler(L);
     if (!tested) {
@@ -317,16 +319,21 @@ void watchdog_hold(lua_State *L)
     }
     if (!recipe_works) {
         stop_profiler(L);
-        holder = NULL;
+        holder = former = NULL;
     }
 }
 
 void watchdog_leave(lua_State *L)
 {
+    if (former == L)
+        former = NULL;
     if (holder != L)
         return;
     stop_profiler(L);
-    holder = NULL;
+    holder = former;
+    former = NULL;
+    if (holder)
+        start_profiler(holder);
 }
 
 const char *watchdog_mode(void)

@@ -176,3 +176,12 @@ test('a stream whose script fails is broken off, so that the reader can tell', a
   await assert.rejects(server.client.get('/half'));
   await stillServes();
 });
+
+test('after a refused reload endless scripts are still stopped', async () => {
+  server.edit('lua/init.lua', 'return {');
+  assert.equal((await server.command('reload')).code, 1);
+  const answer = await server.client.get('/loop');
+  assert.equal(answer.status, 503);
+  assert.equal(answer.json.code, 'script_timeout');
+  await stillServes();
+});
