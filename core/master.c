@@ -52,6 +52,7 @@ struct master {
     struct orders *orders;
     struct control *control;
     struct watch *watch;
+    bool changed_early; /* a source was saved before the first generation stood */
     struct upgrade *upgrade;
     struct loop_timer *drain_timer, *watchdog;
     char program[PATH_MAX];
@@ -155,6 +156,8 @@ static void on_change(void *owner)
     struct master *master = owner;
     if (master->phase == SERVING)
         reload_request(master->reload, "watcher", NULL, NULL);
+    else
+        master->changed_early = master->phase == STARTING;
 }
 
 /* Sources, and settings that lie elsewhere. */
@@ -163,7 +166,7 @@ static void start_watching(struct master *master)
     static const char *const names[] = {"lua", "plugins", "conf"};
     enum { COUNT = sizeof names / sizeof *names };
     const struct conf_source *source = &master->options.source;
-    const struct conf *conf = reload_conf(master->reload);
+    const struct conf *conf = master->options.conf;
     char paths[COUNT + 1][PATH_MAX];
     const char *folders[COUNT + 2] = {NULL};
 
@@ -203,7 +206,8 @@ static void begin_serving(void *owner)
     notify_send("READY=1\nMAINPID=%d\nSTATUS=generation %llu", getpid(),
                 (unsigned long long)reload_generation(master->reload));
     announce(master);
-    start_watching(master);
+    if (master->changed_early)
+        reload_request(master->reload, "watcher", NULL, NULL);
 }
 
 static void refuse_start(struct master *master, struct slice problems)
@@ -510,6 +514,7 @@ int master_run(const struct master_options *options)
     }
     if (notify_watchdog_ms() > 0)
         on_watchdog(&master);
+    start_watching(&master); /* before sources are read, so that no save falls between */
     reload_request(master.reload, "start", on_first_generation, &master);
     loop_run(master.loop);
     free_parts(&master);
