@@ -82,9 +82,13 @@
     detail.headers['Accept-Language'] = root.lang;
     if (element.getAttribute('role') === 'combobox') detail.parameters = { q: element.value.trim() };
   });
-  on('htmx:afterRequest', function (event) {
-    var detail = event.detail, xhr = detail.xhr, fresh = xhr.getResponseHeader('X-Session-Token');
+  // Before the answer is put into the page: what loads itself there speaks with the new token.
+  on('htmx:beforeOnLoad', function (event) {
+    var fresh = event.detail.xhr.getResponseHeader('X-Session-Token');
     if (fresh) token = fura.keep('token', fresh);
+  });
+  on('htmx:afterRequest', function (event) {
+    var detail = event.detail, xhr = detail.xhr;
     if (xhr.status === 401) return onUnauthorised(xhr, detail);
     if (xhr.status === 429) countDown(detail.elt, xhr.getResponseHeader('Retry-After') || 1);
     if (detail.elt.id === 'filters') { if (xhr.status === 400) openFilters(); else if (xhr.status) closeFilters(); }
@@ -93,8 +97,11 @@
   });
   // Once, silently: a new session and the same request again.
   function onUnauthorised(xhr, detail) {
-    var request = detail.requestConfig;
-    if (xhr.getResponseHeader('X-Problem-Code') === 'session_replaced') return edge('replaced');
+    var request = detail.requestConfig, sent = request.headers.Authorization;
+    if (xhr.getResponseHeader('X-Problem-Code') === 'session_replaced') {
+      if (sent && sent !== 'Bearer ' + token) return; // a late answer to the session before this one
+      return edge('replaced');
+    }
     if (request.path === AUTH) return edge('refused');
     if (!initData()) return location.reload();
     if (Date.now() - signedInAt < 10000 && !signingIn) return edge('refused');
