@@ -1,13 +1,12 @@
 /* bind_pg.c: host.pg: statements, and notifications. Transactions are in bind_pg_tx.c, value forms in
  * bind_pg_types.c. */
 #include "bind/bind_pg.h"
+#include "bind/bind_subscription.h"
 #include "script/generation.h"
 #include "script/task.h"
 #include "script/wait.h"
 
 #include <ctype.h>
-
-static const char subscription_meta[] = "fura.pg.subscription";
 
 /* ---- statements ---- */
 
@@ -153,71 +152,24 @@ static int l_is_up(lua_State *L)
 
 /* ---- notifications ---- */
 
-/* A userdata that keeps itself alive until it is closed or its generation retires. */
-struct subscription {
-    struct generation *generation;
-    struct pgsql_listener *listener; /* NULL once closed */
-    struct task_cleanup cleanup;
-    int fn_ref, self_ref;
-};
-
-static void close_subscription(void *owner)
+static void stop_listening(void *listener)
 {
-    struct subscription *subscription = owner;
-    if (!subscription->listener)
-        return;
-    lua_State *L = generation_lua(subscription->generation);
-    pgsql_unlisten(subscription->listener);
-    subscription->listener = NULL;
-    generation_defer_remove(&subscription->cleanup);
-    luaL_unref(L, LUA_REGISTRYINDEX, subscription->fn_ref);
-    luaL_unref(L, LUA_REGISTRYINDEX, subscription->self_ref);
+    pgsql_unlisten(listener);
 }
 
-static void on_notice(void *owner, struct slice payload)
-{
-    struct subscription *subscription = owner;
-    lua_State *L = generation_lua(subscription->generation);
-    struct task_spec spec = {.label = "pg.listen"};
-    lua_rawgeti(L, LUA_REGISTRYINDEX, subscription->fn_ref);
-    if (payload.data)
-        bind_push_slice(L, payload);
-    else
-        lua_pushnil(L);
-    task_spawn(subscription->generation, L, 1, &spec);
-}
+static const struct bind_subscription_kind notices = {
+    .class_name = "fura.pg.subscription", .label = "pg.listen", .stop = stop_listening};
 
 static int l_listen(lua_State *L)
 {
     struct host *host = lua_touserdata(L, lua_upvalueindex(1));
     const char *channel = luaL_checkstring(L, 1);
     luaL_argcheck(L, channel[0] && strlen(channel) < 64, 1, "a channel name of 1 to 63 bytes");
-    luaL_checktype(L, 2, LUA_TFUNCTION);
-    struct generation *generation = generation_of(L);
-    if (!generation)
-        return luaL_error(L,
-                          "host.pg.listen needs a running task to know whose subscription it is");
-
-    struct subscription *subscription = lua_newuserdata(L, sizeof *subscription);
-    *subscription = (struct subscription){.generation = generation};
-    luaL_getmetatable(L, subscription_meta);
-    lua_setmetatable(L, -2);
-    lua_pushvalue(L, 2);
-    subscription->fn_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_pushvalue(L, -1);
-    subscription->self_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    subscription->cleanup.undo = close_subscription;
-    subscription->cleanup.owner = subscription;
-    generation_defer(generation, &subscription->cleanup);
-    subscription->listener = pgsql_listen(host->pgsql_direct ? host->pgsql_direct : host->pgsql,
-                                          channel, on_notice, subscription);
+    struct bind_subscription *subscription = bind_subscription_push(L, &notices);
+    struct pgsql *pgsql = host->pgsql_direct ? host->pgsql_direct : host->pgsql;
+    bind_subscription_from(subscription,
+                           pgsql_listen(pgsql, channel, bind_subscription_message, subscription));
     return 1;
-}
-
-static int l_close(lua_State *L)
-{
-    close_subscription(luaL_checkudata(L, 1, subscription_meta));
-    return 0;
 }
 
 /* ---- opening ---- */
@@ -264,12 +216,7 @@ void bind_pg_open(lua_State *L, struct host *host)
         open_absent(L);
         return;
     }
-    luaL_newmetatable(L, subscription_meta);
-    lua_newtable(L);
-    lua_pushcfunction(L, l_close);
-    lua_setfield(L, -2, "close");
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    bind_subscription_class(L, &notices);
     bind_pg_types_open(L);
     bind_module(L, functions, host);
     bind_push_null(L);

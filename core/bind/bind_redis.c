@@ -4,6 +4,7 @@
 #include "base/crypto.h"
 #include "base/mem.h"
 #include "bind/bind_redis_args.h"
+#include "bind/bind_subscription.h"
 #include "net/loop.h"
 #include "net/redis.h"
 #include "script/generation.h"
@@ -22,8 +23,7 @@ enum {
 };
 
 static const char service[] = "redis";
-static const char session_meta[] = "fura.redis.session",
-                  subscription_meta[] = "fura.redis.subscription";
+static const char session_meta[] = "fura.redis.session";
 
 /* ---- replies ---- */
 
@@ -206,67 +206,21 @@ static int l_session_command(lua_State *L)
 
 /* ---- subscriptions ---- */
 
-/* A userdata that keeps itself until closed. */
-struct subscription {
-    struct generation *generation;
-    struct redis_subscription *driver;
-    struct task_cleanup cleanup; /* at the generation's retirement */
-    int fn_ref, self_ref;
-    bool closed;
-};
-
-static void close_subscription(void *owner)
+static void stop_subscription(void *subscription)
 {
-    struct subscription *subscription = owner;
-    if (subscription->closed)
-        return;
-    lua_State *L = generation_lua(subscription->generation);
-    subscription->closed = true;
-    generation_defer_remove(&subscription->cleanup);
-    redis_unsubscribe(subscription->driver);
-    luaL_unref(L, LUA_REGISTRYINDEX, subscription->fn_ref);
-    luaL_unref(L, LUA_REGISTRYINDEX, subscription->self_ref);
+    redis_unsubscribe(subscription);
 }
 
-static void on_message(void *owner, struct slice message)
-{
-    struct subscription *subscription = owner;
-    lua_State *L = generation_lua(subscription->generation);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, subscription->fn_ref);
-    if (message.data)
-        bind_push_slice(L, message);
-    else
-        lua_pushnil(L);
-    task_spawn(subscription->generation, L, 1, &(struct task_spec){.label = "subscription"});
-}
+static const struct bind_subscription_kind messages = {
+    .class_name = "fura.redis.subscription", .label = "subscription", .stop = stop_subscription};
 
 static int l_subscribe(lua_State *L)
 {
     struct slice channel = bind_check_slice(L, 1);
-    luaL_checktype(L, 2, LUA_TFUNCTION);
-    struct generation *generation = generation_of(L);
-    if (!generation)
-        return luaL_error(L, "host.redis.subscribe needs a running task to know whose it is");
-
-    struct subscription *subscription = lua_newuserdata(L, sizeof *subscription);
-    *subscription = (struct subscription){.generation = generation};
-    luaL_getmetatable(L, subscription_meta);
-    lua_setmetatable(L, -2);
-    lua_pushvalue(L, 2);
-    subscription->fn_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_pushvalue(L, -1);
-    subscription->self_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    subscription->cleanup.undo = close_subscription;
-    subscription->cleanup.owner = subscription;
-    generation_defer(generation, &subscription->cleanup);
-    subscription->driver = redis_subscribe(host_of(L)->redis, channel, on_message, subscription);
+    struct bind_subscription *subscription = bind_subscription_push(L, &messages);
+    bind_subscription_from(subscription, redis_subscribe(host_of(L)->redis, channel,
+                                                         bind_subscription_message, subscription));
     return 1;
-}
-
-static int l_unsubscribe(lua_State *L)
-{
-    close_subscription(luaL_checkudata(L, 1, subscription_meta));
-    return 0;
 }
 
 /* ---- opening ---- */
@@ -283,23 +237,7 @@ static const luaL_Reg inside[] = {
     {"run", l_run}, {"sha1", l_sha1}, {"open", l_open}, {"close", l_close}, {NULL, NULL},
 };
 
-static void make_class(lua_State *L, const char *name, const char *method, lua_CFunction function)
-{
-    luaL_newmetatable(L, name);
-    lua_newtable(L);
-    lua_pushcfunction(L, function);
-    lua_setfield(L, -2, method);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
-}
-
-static void close_forgotten_sessions(lua_State *L)
-{
-    luaL_getmetatable(L, session_meta);
-    lua_pushcfunction(L, l_close);
-    lua_setfield(L, -2, "__gc");
-    lua_pop(L, 1);
-}
+static const luaL_Reg session_methods[] = {{"command", l_session_command}, {NULL, NULL}};
 
 void bind_redis_open(lua_State *L, struct host *host)
 {
@@ -307,9 +245,8 @@ void bind_redis_open(lua_State *L, struct host *host)
         lua_pushnil(L);
         return;
     }
-    make_class(L, session_meta, "command", l_session_command);
-    make_class(L, subscription_meta, "close", l_unsubscribe);
-    close_forgotten_sessions(L);
+    bind_class(L, session_meta, session_methods, l_close);
+    bind_subscription_class(L, &messages);
     bind_module(L, functions, host);
     if (luaL_loadbuffer(L, (const char *)bind_redis_lua, sizeof bind_redis_lua, "=host.redis") != 0)
         lua_error(L);
