@@ -58,20 +58,6 @@ static bool matches(const struct network *network, const struct cidr_address *ad
     return rest == 0 || (network->base.bytes[whole] ^ address->bytes[whole]) >> (8 - rest) == 0;
 }
 
-static bool parse_prefix(struct slice text, unsigned max, unsigned *out)
-{
-    unsigned value = 0;
-    if (text.len == 0 || text.len > 3)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(text.data[i] - '0');
-    }
-    *out = value;
-    return value <= max;
-}
-
 static bool parse_network(struct slice text, struct network *out)
 {
     const char *slash = memchr(text.data, '/', text.len);
@@ -81,7 +67,7 @@ static bool parse_network(struct slice text, struct network *out)
     /* The written family decides what the prefix counts: ::ffff:10.0.0.0/104 is IPv6 notation. */
     unsigned bits = memchr(address.data, ':', address.len) ? 128 : 32;
     unsigned prefix = bits;
-    if (slash && !parse_prefix(slice_from(text, address.len + 1), bits, &prefix))
+    if (slash && !slice_to_unsigned(slice_from(text, address.len + 1), bits, &prefix))
         return false;
     out->prefix = 128 - bits + prefix;
     return true;

@@ -44,3 +44,18 @@ static inline struct slice slice_from(struct slice s, size_t offset)
     return offset >= s.len ? (struct slice){s.data + s.len, 0}
                            : (struct slice){s.data + offset, s.len - offset};
 }
+
+/* A number of decimal digits alone, at most nine of them and at most `max`. */
+static inline bool slice_to_unsigned(struct slice text, unsigned max, unsigned *out)
+{
+    unsigned value = 0;
+    if (text.len == 0 || text.len > 9)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+        value = value * 10 + (unsigned)(text.data[i] - '0');
+    }
+    *out = value;
+    return value <= max;
+}

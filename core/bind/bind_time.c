@@ -6,8 +6,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+/* What ISO 8601 can write with four digits. */
+static const double YEAR_0_S = -62167219200, YEAR_10000_S = 253402300800;
 
 static int64_t days_from_civil(int64_t year, int month, int day)
 {
@@ -29,6 +33,12 @@ static bool is_calendar_date(int year, int month, int day)
     return day <= lengths[month - 1] + (month == 2 && leap);
 }
 
+static bool is_readable_file(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISREG(about.st_mode) && access(path, R_OK) == 0;
+}
+
 /* Make the C library's local zone the one asked for. Lua runs on one thread, and nothing else here
  * uses it. */
 static void select_zone(lua_State *L, const char *zone)
@@ -39,7 +49,7 @@ static void select_zone(lua_State *L, const char *zone)
     if (strcmp(zone, selected) == 0)
         return;
     snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", zone);
-    if (strstr(zone, "..") || strlen(zone) >= sizeof selected || access(path, R_OK) != 0)
+    if (strstr(zone, "..") || strlen(zone) >= sizeof selected || !is_readable_file(path))
         luaL_error(L, "unknown time zone '%s' (an IANA name like Europe/Moscow)", zone);
     setenv("TZ", zone, 1);
     tzset();
@@ -49,9 +59,9 @@ static void select_zone(lua_State *L, const char *zone)
 static struct tm local_parts(lua_State *L, double seconds, const char *zone)
 {
     struct tm parts;
+    if (!(seconds >= YEAR_0_S && seconds < YEAR_10000_S))
+        luaL_error(L, "not a time in seconds of the years 0 to 9999: %f", seconds);
     time_t whole = (time_t)floor(seconds);
-    if (!(fabs(seconds) < 1e14))
-        luaL_error(L, "not a time: %f", seconds);
     select_zone(L, zone);
     localtime_r(&whole, &parts);
     return parts;
@@ -188,9 +198,9 @@ static int l_parts(lua_State *L)
 static int get_part(lua_State *L, const char *name, int fallback)
 {
     lua_getfield(L, 1, name);
-    int value = lua_isnil(L, -1) ? fallback : (int)luaL_checkinteger(L, -1);
+    lua_Number value = lua_isnil(L, -1) ? fallback : luaL_checknumber(L, -1);
     lua_pop(L, 1);
-    return value;
+    return value >= -1 && value < 1e6 ? (int)value : -1; /* -1: no such date */
 }
 
 static int l_from_parts(lua_State *L)
@@ -203,7 +213,8 @@ static int l_from_parts(lua_State *L)
                     .tm_min = get_part(L, "min", 0),
                     .tm_sec = get_part(L, "sec", 0),
                     .tm_isdst = -1};
-    if (!is_calendar_date(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) || tm.tm_hour < 0 ||
+    if (tm.tm_year < -1900 || tm.tm_year > 9999 - 1900 ||
+        !is_calendar_date(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) || tm.tm_hour < 0 ||
         tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
         return 0;
     select_zone(L, luaL_optstring(L, 2, "UTC"));

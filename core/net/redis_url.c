@@ -60,23 +60,9 @@ static char *decode(struct slice text)
     return NULL;
 }
 
-static bool parse_number(struct slice text, unsigned max, unsigned *out)
-{
-    unsigned value = 0;
-    if (text.len == 0 || text.len > 6)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(text.data[i] - '0');
-    }
-    *out = value;
-    return value <= max;
-}
-
 static enum result parse_db(struct slice text, struct redis_url *url, struct failure *why)
 {
-    if (text.len == 0 || parse_number(text, DB_MAX, &url->db))
+    if (text.len == 0 || slice_to_unsigned(text, DB_MAX, &url->db))
         return R_OK;
     return fail(why, R_INVALID, "the database in REDIS_URL must be a number from 0 to %d", DB_MAX);
 }
@@ -130,7 +116,7 @@ static enum result parse_host(struct slice text, uint16_t default_port, struct r
     if (host.len == 0 || host.len > 255)
         return fail(why, R_INVALID, "a host is missing in REDIS_URL");
     unsigned number = default_port;
-    if (port.len > 0 && (!parse_number(port, UINT16_MAX, &number) || number == 0))
+    if (port.len > 0 && (!slice_to_unsigned(port, UINT16_MAX, &number) || number == 0))
         return fail(why, R_INVALID, "a port in REDIS_URL must be a number from 1 to 65535");
     if (url->host_count == REDIS_URL_HOSTS_MAX)
         return fail(why, R_INVALID, "REDIS_URL names more than %d hosts", REDIS_URL_HOSTS_MAX);

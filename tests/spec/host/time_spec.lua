@@ -37,6 +37,19 @@ describe("host.time", function()
   it("refuses a zone that does not exist", function()
     assert.has_error(function() time.parts(0, "Mars/Olympus") end)
     assert.has_error(function() time.parts(0, "../../etc/passwd") end)
+    assert.has_error(function() time.parts(0, "Europe") end)
+  end)
+
+  it("refuses what is no time of the years 0 to 9999", function()
+    for _, seconds in ipairs { 0 / 0, 1 / 0, -1 / 0, 1e300, 253402300800, -62167219201 } do
+      assert.has_error(function() time.parts(seconds) end)
+      assert.has_error(function() time.iso8601(seconds) end)
+    end
+    assert.equal("9999-12-31T23:59:59Z", time.iso8601(253402300799))
+    for _, year in ipairs { 0 / 0, 1e300, -1, 10000 } do
+      assert.is_nil(time.from_parts { year = year })
+    end
+    assert.is_nil(time.from_parts { year = 2026, month = 0 / 0 })
   end)
 
   it("never goes backwards on the monotonic clock", function()
