@@ -9,19 +9,25 @@
 
 #include <stdio.h>
 
-static struct metric *find_counter(struct metrics *metrics, struct route *route, int status)
+static struct metric *new_counter(struct metrics *metrics, const char *method, const char *route,
+                                  int status)
 {
     struct buf labels = {0};
+    buf_printf(&labels, "method=\"%s\",route=\"%s\",status=\"%d\"", method, route, status);
+    struct metric *metric = metrics_find(metrics, METRIC_COUNTER, SLICE("fura_http_requests_total"),
+                                         buf_slice(&labels));
+    buf_free(&labels);
+    return metric;
+}
+
+static struct metric *find_counter(struct metrics *metrics, struct route *route, int status)
+{
     struct status_counter *slot = route->statuses;
     while (slot < route->statuses + STATUS_SLOTS && slot->status && slot->status != status)
         slot++;
     if (slot < route->statuses + STATUS_SLOTS && slot->status)
         return slot->metric;
-    buf_printf(&labels, "method=\"%s\",route=\"%s\",status=\"%d\"", route->method, route->pattern,
-               status);
-    struct metric *metric = metrics_find(metrics, METRIC_COUNTER, SLICE("fura_http_requests_total"),
-                                         buf_slice(&labels));
-    buf_free(&labels);
+    struct metric *metric = new_counter(metrics, route->method, route->pattern, status);
     if (slot < route->statuses + STATUS_SLOTS)
         *slot = (struct status_counter){status, metric};
     return metric;
@@ -64,4 +70,10 @@ void access_log_count(const struct exchange *exchange, struct metrics *metrics, 
         exchange->route ? exchange->route : &routes_of(exchange->generation)->unmatched;
     metric_add(find_counter(metrics, route, status), 1);
     metric_observe(route->seconds, (double)(clock_monotonic_ns() - exchange->started_ns) / 1e9);
+}
+
+void access_log_count_scriptless(struct http_request *req, struct metrics *metrics, int status)
+{
+    bool is_static = slice_starts(http_path(req), SLICE("/static/"));
+    metric_add(new_counter(metrics, "", is_static ? "/static/" : "", status), 1);
 }

@@ -13,3 +13,5 @@ void access_log_write(const struct exchange *exchange, struct http_request *req,
                       uint64_t bytes_out);
 /* Count it by route and status, and its time by route. */
 void access_log_count(const struct exchange *exchange, struct metrics *metrics, int status);
+/* The same for what was answered without a script: static files, and requests refused before a route was known. */
+void access_log_count_scriptless(struct http_request *req, struct metrics *metrics, int status);

@@ -295,8 +295,10 @@ static void on_done(void *owner, struct http_request *req, int status, uint64_t 
 
     if (dispatch->access_log)
         access_log_write(exchange, req, status, bytes_out);
-    if (!exchange)
+    if (!exchange) {
+        access_log_count_scriptless(req, dispatch->metrics, status);
         return;
+    }
     access_log_count(exchange, dispatch->metrics, status);
     exchange->done = true;
     if (!exchange->started || !exchange->request)

@@ -114,6 +114,18 @@ test('static files are immutable by hashed name and answer 304', async () => {
   assert.equal((await client.get('/static/%2e%2e/conf/default.lua')).status, 404);
 });
 
+test('what no script answers is counted too: files, and requests refused at the door', async () => {
+  const count = async (labels) => Number(new RegExp(`^fura_http_requests_total\\{${labels}\\} (\\d+)`, 'm')
+    .exec((await client.get('/metrics')).text)?.[1] ?? 0);
+  const refused = await count('method="",route="",status="414"');
+  const files = await count('method="",route="/static/",status="200"');
+  assert.equal(await raw(`GET /${'a'.repeat(9000)} HTTP/1.1\r\nHost: x\r\n\r\n`), 414);
+  const [file] = /\/static\/[^"']+\.css/.exec((await client.get('/')).text);
+  assert.equal((await client.get(file)).status, 200);
+  assert.equal(await count('method="",route="",status="414"'), refused + 1);
+  assert.equal(await count('method="",route="/static/",status="200"'), files + 1);
+});
+
 test('probes and metrics speak', async () => {
   assert.equal((await client.get('/livez')).status, 200);
   assert.equal((await client.get('/readyz')).status, 200);
