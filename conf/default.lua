@@ -108,6 +108,7 @@ return {
     -- redis://[user:password@]host:port/db, rediss://…, unix:///path?db=0, or
     -- redis+sentinel://h1:p,h2:p/NAME/DB. REDIS_URL (restart)
     url = "redis://127.0.0.1:6379/0",
+    ca_file = nil, -- PEM file of trusted authorities for rediss://; nil = those of the system (restart)
     connect_timeout_ms = 2000, -- milliseconds (restart)
     max_in_flight = 10000, -- commands waiting for replies, per worker; beyond it calls fail at once (restart)
   },

@@ -31,6 +31,7 @@ static enum result open_redis(struct host *host, struct failure *why)
         .url = conf_string(conf, "redis.url"),
         .connect_timeout_ms = setting(conf, "redis.connect_timeout_ms"),
         .max_in_flight = setting(conf, "redis.max_in_flight"),
+        .tls_ca_file = conf_string(conf, "redis.ca_file"),
     };
     return options.url ? redis_open(host->loop, &options, &host->redis, why) : R_OK;
 }

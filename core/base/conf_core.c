@@ -51,6 +51,7 @@ const struct conf_key conf_core_keys[] = {
     {.name = "redis.url", .type = CONF_TYPE_URL, .schemes = "redis|rediss|unix|redis+sentinel", .credentials = true,
      .initial = "redis://127.0.0.1:6379/0", .env = "REDIS_URL", .restart = true},
     {NUMBER("redis.connect_timeout_ms", 10, 60000, "milliseconds"), .initial = "2000", .restart = true},
+    {TEXT("redis.ca_file"), .restart = true},
     {NUMBER("redis.max_in_flight", 1, 1000000, NULL), .initial = "10000", .restart = true},
 
     {.name = "database.url", .type = CONF_TYPE_URL, .schemes = "postgresql|postgres", .credentials = true,

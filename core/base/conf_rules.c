@@ -260,7 +260,7 @@ void conf_rules_check(struct conf *conf, const struct conf_schema *schema,
                       struct conf_problems *problems)
 {
     static const char *const listeners[] = {"listen", "admin_listen", "metrics_listen"};
-    static const char *const files[] = {"tls_cert", "tls_key", "fetch.ca_file"};
+    static const char *const files[] = {"tls_cert", "tls_key", "redis.ca_file", "fetch.ca_file"};
     for (unsigned i = 0; i < schema->count; i++) {
         const struct conf_key *key = &schema->keys[i];
         const struct conf_entry *entry = conf_find(conf, key->name);
