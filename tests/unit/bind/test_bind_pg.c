@@ -8,6 +8,7 @@
 #include "net/pgsql.h"
 #include "script/generation.h"
 #include "script/generation_tasks.h"
+#include "support/patience.h"
 #include "support/postgres_server.h"
 
 #include <setjmp.h>
@@ -19,8 +20,6 @@
 #include <sys/stat.h>
 
 #include <cmocka.h>
-
-enum { PATIENCE_MS = 60000 };
 
 static struct postgres_server *server;
 static struct loop *loop;
@@ -125,32 +124,6 @@ static void start(struct run *run, const char *code)
     run->task = task_spawn(generation, L, 0, &spec);
 }
 
-struct condition {
-    bool (*holds)(const void *of);
-    const void *of;
-    struct loop_timer *poll;
-    int64_t give_up_ms;
-};
-
-static void on_poll(void *owner)
-{
-    struct condition *condition = owner;
-    if (condition->holds(condition->of) || clock_monotonic_ms() > condition->give_up_ms)
-        loop_stop(loop);
-    else
-        loop_timer_start(condition->poll, 2);
-}
-
-static void run_until(bool (*holds)(const void *of), const void *of)
-{
-    struct condition condition = {holds, of, NULL, clock_monotonic_ms() + PATIENCE_MS};
-    condition.poll = loop_timer_new(loop, on_poll, &condition);
-    loop_timer_start(condition.poll, 0);
-    loop_run(loop);
-    loop_timer_free(condition.poll);
-    assert_true(holds(of));
-}
-
 static bool has_ended(const void *of)
 {
     return ((const struct run *)of)->ended;
@@ -186,7 +159,7 @@ static bool server_says_true(const void *of)
 static const char *finish(struct run *run, const char *code)
 {
     start(run, code);
-    run_until(has_ended, run);
+    patience_until(loop, has_ended, run);
     if (run->rc != R_OK)
         print_error("%s\n", run->text);
     assert_int_equal(run->rc, R_OK);
@@ -202,7 +175,7 @@ static void retire(int64_t within_ms)
 {
     bool closed = false;
     generation_retire(generation, clock_monotonic_ms() + within_ms, on_closed, &closed);
-    run_until(is_gone, &closed);
+    patience_until(loop, is_gone, &closed);
     generation = NULL;
 }
 
@@ -224,11 +197,11 @@ static void a_cancelled_task_gives_its_transaction_back_rolled_back(void **state
                 "  assert(tx:query('INSERT INTO kept VALUES (1)'))"
                 "  tx:query('SELECT pg_sleep(25)')"
                 "end)");
-    run_until(server_says_true, SLEEPING);
+    patience_until(loop, server_says_true, SLEEPING);
     task_cancel(run.task, R_CANCELLED);
     assert_true(run.ended);
-    run_until(server_says_true, NOT_SLEEPING);
-    run_until(is_quiet, host.pgsql);
+    patience_until(loop, server_says_true, NOT_SLEEPING);
+    patience_until(loop, is_quiet, host.pgsql);
     assert_string_equal(finish(&next, "return host.pg.one('SELECT count(*) AS n FROM kept').n"),
                         "0");
 }
@@ -242,9 +215,9 @@ static void a_task_cancelled_while_it_waits_for_a_connection_leaks_none(void **s
               "host.pg.transaction(function(tx) tx:query('SELECT pg_sleep(0.2)') end)");
     start(&waiting, "host.pg.transaction(function(tx) end)");
     task_cancel(waiting.task, R_CANCELLED);
-    run_until(has_ended, &holders[0]);
-    run_until(has_ended, &holders[1]);
-    run_until(is_quiet, host.pgsql);
+    patience_until(loop, has_ended, &holders[0]);
+    patience_until(loop, has_ended, &holders[1]);
+    patience_until(loop, is_quiet, host.pgsql);
 }
 
 static void a_closing_generation_takes_its_statements_along(void **state)
@@ -253,7 +226,7 @@ static void a_closing_generation_takes_its_statements_along(void **state)
     struct run query, transaction;
     start(&query, "host.pg.query('SELECT pg_sleep(25)')");
     start(&transaction, "host.pg.transaction(function(tx) host.task.sleep(60000) end)");
-    run_until(server_says_true, SLEEPING);
+    patience_until(loop, server_says_true, SLEEPING);
     retire(10);
     assert_int_equal(query.rc, R_CANCELLED);
     assert_int_equal(transaction.rc, R_CANCELLED);
@@ -267,8 +240,9 @@ static void a_retired_generation_hears_nothing_more(void **state)
                  "host.pg.listen('retired', function() heard = heard + 1 end);"
                  "while heard == 0 do host.task.sleep(5) end");
     retire(1000);
-    run_until(server_says_true, "SELECT count(*) = 1 FROM pg_stat_activity"
-                                " WHERE query LIKE 'UNLISTEN%' AND pid <> pg_backend_pid()");
+    patience_until(loop, server_says_true,
+                   "SELECT count(*) = 1 FROM pg_stat_activity"
+                   " WHERE query LIKE 'UNLISTEN%' AND pid <> pg_backend_pid()");
 }
 
 static void a_server_that_went_away_is_a_failure_and_comes_back(void **state)
@@ -283,17 +257,17 @@ static void a_server_that_went_away_is_a_failure_and_comes_back(void **state)
                  "  return 'done'"
                  "end)"
                  "assert(ok == nil and failure.code == 'closed', failure and failure.code)");
-    run_until(server_says_true, SLEEPING);
+    patience_until(loop, server_says_true, SLEEPING);
     postgres_server_kill(server);
-    run_until(has_ended, &lost);
+    patience_until(loop, has_ended, &lost);
     assert_string_equal(lost.text, "");
     assert_int_equal(lost.rc, R_OK);
-    run_until(is_down, host.pgsql);
+    patience_until(loop, is_down, host.pgsql);
     finish(&refused, "local row, failure = host.pg.one('SELECT 1 AS n')"
                      "assert(row == nil and failure.service == 'pg', 'no failure')"
                      "assert(failure.code == 'unavailable', failure.code)");
     postgres_server_resume(server);
-    run_until(is_up, host.pgsql);
+    patience_until(loop, is_up, host.pgsql);
     assert_string_equal(finish(&after, "return host.pg.one('SELECT 1 AS n').n"), "1");
 }
 
@@ -321,7 +295,7 @@ static int set_up(void **state)
     host = (struct host){.loop = loop, .role = "test", .query_timeout_ms = 5000};
     assert_int_equal(pgsql_open(loop, &options, &host.pgsql, &why), R_OK);
     build_generation();
-    run_until(is_up, host.pgsql);
+    patience_until(loop, is_up, host.pgsql);
     return 0;
 }
 

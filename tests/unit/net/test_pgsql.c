@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "net/loop.h"
 #include "net/pgsql.h"
+#include "support/patience.h"
 #include "support/postgres_server.h"
 
 #include <setjmp.h>
@@ -16,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_MS = 60000, QUERY_MS = 10000 };
+enum { QUERY_MS = 10000 };
 
 static struct postgres_server *server;
 static struct loop *loop;
@@ -85,34 +86,6 @@ static void on_granted(void *owner, enum result rc, struct pgsql_lease *lease,
         take_failure(outcome, why);
 }
 
-/* ---- running the loop until something is so ---- */
-
-struct condition {
-    bool (*holds)(const void *of);
-    const void *of;
-    struct loop_timer *poll;
-    int64_t give_up_ms;
-};
-
-static void on_poll(void *owner)
-{
-    struct condition *condition = owner;
-    if (condition->holds(condition->of) || clock_monotonic_ms() > condition->give_up_ms)
-        loop_stop(loop);
-    else
-        loop_timer_start(condition->poll, 2);
-}
-
-static void run_until(bool (*holds)(const void *of), const void *of)
-{
-    struct condition condition = {holds, of, NULL, clock_monotonic_ms() + PATIENCE_MS};
-    condition.poll = loop_timer_new(loop, on_poll, &condition);
-    loop_timer_start(condition.poll, 0);
-    loop_run(loop);
-    loop_timer_free(condition.poll);
-    assert_true(holds(of));
-}
-
 static bool has_come(const void *of)
 {
     return ((const struct outcome *)of)->came;
@@ -163,7 +136,7 @@ static void open_pool_at(const char *url, unsigned size, unsigned max_waiting)
 static void open_pool(unsigned size, unsigned max_waiting)
 {
     open_pool_at(postgres_server_url(server), size, max_waiting);
-    run_until(is_up, pgsql);
+    patience_until(loop, is_up, pgsql);
 }
 
 static enum result start(struct outcome *outcome, const char *sql, unsigned timeout_ms)
@@ -178,7 +151,7 @@ static enum result start(struct outcome *outcome, const char *sql, unsigned time
 static void ask(struct outcome *outcome, const char *sql)
 {
     assert_int_equal(start(outcome, sql, QUERY_MS), R_OK);
-    run_until(has_come, outcome);
+    patience_until(loop, has_come, outcome);
 }
 
 static enum result start_lease(struct outcome *outcome, unsigned timeout_ms)
@@ -194,7 +167,7 @@ static struct pgsql_lease *lease(void)
 {
     struct outcome outcome;
     assert_int_equal(start_lease(&outcome, QUERY_MS), R_OK);
-    run_until(has_come, &outcome);
+    patience_until(loop, has_come, &outcome);
     assert_non_null(outcome.lease);
     return outcome.lease;
 }
@@ -212,7 +185,7 @@ static enum result start_in(struct pgsql_lease *in, struct outcome *outcome, con
 static void ask_in(struct pgsql_lease *in, struct outcome *outcome, const char *sql)
 {
     assert_int_equal(start_in(in, outcome, sql, QUERY_MS), R_OK);
-    run_until(has_come, outcome);
+    patience_until(loop, has_come, outcome);
 }
 
 static int set_up(void **state)
@@ -249,7 +222,7 @@ static void parameters_arrive_as_they_are(void **state)
                     params, 4, QUERY_MS, on_done, &outcome),
         R_OK);
     outstanding++;
-    run_until(has_come, &outcome);
+    patience_until(loop, has_come, &outcome);
     assert_int_equal(outcome.rc, R_OK);
     assert_string_equal(outcome.value, "O'Brien \"x\" \\ ёж 🚚true043");
 }
@@ -268,7 +241,7 @@ static void a_parameter_larger_than_every_buffer_arrives_whole(void **state)
         R_OK);
     outstanding++;
     free(text);
-    run_until(has_come, &outcome);
+    patience_until(loop, has_come, &outcome);
     assert_int_equal(outcome.rc, R_OK);
     assert_string_equal(outcome.value, "20000000");
 }
@@ -353,7 +326,7 @@ static void copy_fails_and_the_pool_heals(void **state)
     open_pool(1, 10);
     ask(&outcome, "COPY (SELECT 1) TO STDOUT");
     assert_int_equal(outcome.rc, R_CLOSED);
-    run_until(is_up, pgsql);
+    patience_until(loop, is_up, pgsql);
     ask(&outcome, "SELECT 1");
     assert_int_equal(outcome.rc, R_OK);
 }
@@ -369,7 +342,7 @@ static void a_failing_statement_leaves_its_neighbours_alone(void **state)
     start(&before, "INSERT INTO neighbours VALUES (1)", QUERY_MS);
     start(&failing, "SELECT 1 / 0", QUERY_MS);
     start(&after, "INSERT INTO neighbours VALUES (2)", QUERY_MS);
-    run_until(all_answered, NULL);
+    patience_until(loop, all_answered, NULL);
     assert_int_equal(before.rc, R_OK);
     assert_string_equal(failing.code, "sqlstate_22012");
     assert_int_equal(after.rc, R_OK);
@@ -388,7 +361,7 @@ static void many_callers_share_few_connections(void **state)
         snprintf(sql, sizeof sql, "SELECT %d", i);
         assert_int_equal(start(&outcomes[i], sql, QUERY_MS), R_OK);
     }
-    run_until(all_answered, NULL);
+    patience_until(loop, all_answered, NULL);
     for (int i = 0; i < COUNT; i++) {
         assert_int_equal(outcomes[i].rc, R_OK);
         assert_int_equal(outcomes[i].times, 1);
@@ -409,7 +382,7 @@ static void nobody_queues_behind_a_slow_statement(void **state)
     ask(&warm, "SELECT 1"); /* the pool grows for it */
     ask(&quick, "SELECT 2");
     assert_false(slow.came);
-    run_until(has_come, &slow);
+    patience_until(loop, has_come, &slow);
 }
 
 static void a_full_queue_refuses_at_once(void **state)
@@ -423,7 +396,7 @@ static void a_full_queue_refuses_at_once(void **state)
     assert_int_equal(start(&refused, "SELECT 1", QUERY_MS), R_OVERLOADED);
     assert_int_equal(start_lease(&refused, QUERY_MS), R_OVERLOADED);
     pgsql_lease_end(only);
-    run_until(all_answered, NULL);
+    patience_until(loop, all_answered, NULL);
     assert_int_equal(waiting[0].rc, R_OK);
     assert_int_equal(waiting[1].rc, R_OK);
     assert_int_equal(refused.times, 0);
@@ -437,7 +410,7 @@ static void waiting_for_a_connection_counts_against_the_timeout(void **state)
     struct pgsql_lease *only = lease();
     start(&query, "SELECT 1", 30);
     start_lease(&wish, 30);
-    run_until(all_answered, NULL);
+    patience_until(loop, all_answered, NULL);
     assert_int_equal(query.rc, R_TIMEOUT);
     assert_int_equal(wish.rc, R_TIMEOUT);
     assert_null(wish.lease);
@@ -453,12 +426,13 @@ static void a_timeout_is_told_at_once_and_stops_the_server(void **state)
     open_pool(1, 10);
     int64_t began = clock_monotonic_ms();
     start(&slow, "SELECT pg_sleep(30), 'timeout-1'", 100);
-    run_until(has_come, &slow);
+    patience_until(loop, has_come, &slow);
     assert_int_equal(slow.rc, R_TIMEOUT);
     assert_in_range(clock_monotonic_ms() - began, 90, 2000);
-    run_until(server_says_true, "SELECT count(*) = 0 FROM pg_stat_activity"
-                                " WHERE state = 'active' AND query LIKE '%timeout-1%'"
-                                " AND pid <> pg_backend_pid()");
+    patience_until(loop, server_says_true,
+                   "SELECT count(*) = 0 FROM pg_stat_activity"
+                   " WHERE state = 'active' AND query LIKE '%timeout-1%'"
+                   " AND pid <> pg_backend_pid()");
     ask(&next, "SELECT 7");
     assert_string_equal(next.value, "7");
     assert_int_equal(slow.times, 1);
@@ -473,7 +447,7 @@ static void a_timeout_does_not_hit_the_statements_behind_it(void **state)
     start(&slow, "SELECT pg_sleep(30)", 150);
     for (int i = 0; i < 5; i++)
         start(&behind[i], "INSERT INTO behind VALUES (1)", QUERY_MS);
-    run_until(all_answered, NULL);
+    patience_until(loop, all_answered, NULL);
     assert_int_equal(slow.rc, R_TIMEOUT);
     for (int i = 0; i < 5; i++)
         assert_int_equal(behind[i].rc, R_OK);
@@ -488,10 +462,11 @@ static void a_statement_that_times_out_in_line_does_not_stop_the_one_ahead(void 
     open_pool(1, 10);
     start(&ahead, "SELECT pg_sleep(0.4), 1", QUERY_MS);
     start(&impatient, "SELECT pg_sleep(30)", 50);
-    run_until(all_answered, NULL);
+    patience_until(loop, all_answered, NULL);
     assert_int_equal(impatient.rc, R_TIMEOUT);
     assert_int_equal(ahead.rc, R_OK);
-    run_until(is_quiet, pgsql); /* and the impatient one is stopped when its turn comes */
+    patience_until(loop, is_quiet,
+                   pgsql); /* and the impatient one is stopped when its turn comes */
     assert_int_equal(impatient.times, 1);
 }
 
@@ -538,10 +513,11 @@ static void a_lease_ended_early_stops_what_it_runs(void **state)
     struct pgsql_lease *tx = lease();
     ask_in(tx, &slow, "BEGIN");
     start_in(tx, &slow, "SELECT pg_sleep(30), 'early-1'", QUERY_MS * 3);
-    run_until(server_says_true, "SELECT count(*) = 1 FROM pg_stat_activity WHERE state = 'active'"
-                                " AND query LIKE '%early-1%' AND pid <> pg_backend_pid()");
+    patience_until(loop, server_says_true,
+                   "SELECT count(*) = 1 FROM pg_stat_activity WHERE state = 'active'"
+                   " AND query LIKE '%early-1%' AND pid <> pg_backend_pid()");
     pgsql_lease_end(tx);
-    run_until(has_come, &slow);
+    patience_until(loop, has_come, &slow);
     assert_int_equal(slow.rc, R_CANCELLED);
     ask(&next, "SELECT 5");
     assert_string_equal(next.value, "5");
@@ -555,7 +531,7 @@ static void a_lease_with_a_timeout_can_no_longer_commit(void **state)
     struct pgsql_lease *tx = lease();
     ask_in(tx, &outcome, "BEGIN");
     start_in(tx, &outcome, "SELECT pg_sleep(30)", 50);
-    run_until(has_come, &outcome);
+    patience_until(loop, has_come, &outcome);
     assert_int_equal(outcome.rc, R_TIMEOUT);
     assert_int_equal(start_in(tx, &late, "COMMIT", QUERY_MS), R_CLOSED);
     pgsql_lease_end(tx);
@@ -605,8 +581,8 @@ static void a_transaction_begun_outside_a_lease_does_not_spread(void **state)
     struct outcome outcome;
     open_pool(1, 10);
     ask(&outcome, "BEGIN");
-    run_until(is_down, pgsql);
-    run_until(is_up, pgsql);
+    patience_until(loop, is_down, pgsql);
+    patience_until(loop, is_up, pgsql);
     ask(&outcome, "SELECT pg_current_xact_id_if_assigned() IS NULL");
     assert_string_equal(outcome.value, "t");
 }
@@ -620,7 +596,7 @@ static void a_killed_backend_costs_only_what_it_ran(void **state)
     open_pool(1, 10);
     start(&victim, "SELECT pg_terminate_backend(pg_backend_pid())", QUERY_MS);
     start(&behind, "SELECT 'moved'", QUERY_MS);
-    run_until(all_answered, NULL);
+    patience_until(loop, all_answered, NULL);
     assert_int_equal(victim.rc, R_CLOSED);
     assert_string_equal(behind.value, "moved");
     ask(&next, "SELECT 1");
@@ -648,13 +624,13 @@ static void a_killed_server_heals_by_itself(void **state)
     start(&running, "SELECT pg_sleep(30)", QUERY_MS * 3);
     struct pgsql_lease *tx = lease();
     postgres_server_kill(server);
-    run_until(has_come, &running);
+    patience_until(loop, has_come, &running);
     assert_int_equal(running.rc, R_CLOSED);
-    run_until(is_down, pgsql);
+    patience_until(loop, is_down, pgsql);
     assert_int_equal(start_in(tx, &refused, "COMMIT", QUERY_MS), R_CLOSED);
     pgsql_lease_end(tx);
     postgres_server_resume(server);
-    run_until(is_up, pgsql);
+    patience_until(loop, is_up, pgsql);
     ask(&after, "SELECT 'back'");
     assert_string_equal(after.value, "back");
 }
@@ -666,11 +642,11 @@ static void a_stopped_server_is_refused_at_once(void **state)
     open_pool(2, 10);
     postgres_server_stop(server);
     start(&waiting, "SELECT 1", QUERY_MS);
-    run_until(has_come, &waiting);
+    patience_until(loop, has_come, &waiting);
     assert_int_equal(waiting.rc, R_UNAVAILABLE);
     assert_int_equal(start(&waiting, "SELECT 1", QUERY_MS), R_UNAVAILABLE);
     postgres_server_resume(server);
-    run_until(is_up, pgsql);
+    patience_until(loop, is_up, pgsql);
     ask(&after, "SELECT 1");
     assert_int_equal(after.rc, R_OK);
 }
@@ -684,7 +660,7 @@ static void a_missing_database_is_denied(void **state)
              postgres_server_folder(server));
     open_pool_at(url, 2, 10);
     assert_int_equal(start(&outcome, "SELECT 1", QUERY_MS), R_OK);
-    run_until(has_come, &outcome);
+    patience_until(loop, has_come, &outcome);
     assert_int_equal(outcome.rc, R_DENIED);
     assert_string_equal(outcome.code, "sqlstate_3D000");
     assert_null(strstr(outcome.text, "hush-hush"));
@@ -699,7 +675,7 @@ static void the_next_host_is_tried_when_one_is_away(void **state)
     snprintf(url, sizeof url, "postgresql://fura@/postgres?host=/nonexistent,%s",
              postgres_server_folder(server));
     open_pool_at(url, 1, 10);
-    run_until(is_up, pgsql);
+    patience_until(loop, is_up, pgsql);
     ask(&outcome, "SELECT 'second'");
     assert_string_equal(outcome.value, "second");
 }
@@ -712,7 +688,7 @@ static void a_name_is_resolved_and_a_refusing_host_skipped(void **state)
     snprintf(url, sizeof url, "postgresql://fura@/postgres?host=localhost,%s&port=1,5432",
              postgres_server_folder(server));
     open_pool_at(url, 1, 10);
-    run_until(is_up, pgsql);
+    patience_until(loop, is_up, pgsql);
     ask(&outcome, "SELECT 'second'");
     assert_string_equal(outcome.value, "second");
 }
@@ -724,10 +700,10 @@ static void a_server_that_only_hangs_up_is_not_hammered(void **state)
     int64_t began = clock_monotonic_ms();
     open_pool(1, 10);
     for (unsigned lost = 0; lost < 4; lost++) {
-        run_until(is_up, pgsql);
+        patience_until(loop, is_up, pgsql);
         start(&outcome, "SELECT pg_terminate_backend(pg_backend_pid())", QUERY_MS);
-        run_until(has_come, &outcome);
-        run_until(is_down, pgsql);
+        patience_until(loop, has_come, &outcome);
+        patience_until(loop, is_down, pgsql);
     }
     assert_true(clock_monotonic_ms() - began >= 3 * 50); /* three pauses of at least 50 ms */
 }
@@ -798,19 +774,19 @@ static void notifications_arrive_and_a_reconnect_is_told(void **state)
     open_pool(1, 10);
     struct pgsql_listener *first = pgsql_listen(pgsql, "Odd \"name\"", on_notice, &settings);
     struct pgsql_listener *second = pgsql_listen(pgsql, "flags", on_notice, &flags);
-    run_until(is_connected_once, &settings);
-    run_until(is_connected_once, &flags);
+    patience_until(loop, is_connected_once, &settings);
+    patience_until(loop, is_connected_once, &flags);
     postgres_server_ask(server, "SELECT pg_notify('Odd \"name\"', 'привет')");
-    run_until(has_notice, &settings);
+    patience_until(loop, has_notice, &settings);
     assert_string_equal(settings.last, "привет");
     assert_int_equal(flags.notices, 0);
 
     postgres_server_ask(server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                                 " WHERE application_name = 'fura-test'");
-    run_until(is_connected_twice, &settings);
-    run_until(is_connected_twice, &flags);
+    patience_until(loop, is_connected_twice, &settings);
+    patience_until(loop, is_connected_twice, &flags);
     postgres_server_ask(server, "NOTIFY flags, 'again'");
-    run_until(has_notice, &flags);
+    patience_until(loop, has_notice, &flags);
     assert_string_equal(flags.last, "again");
     pgsql_unlisten(first);
     pgsql_unlisten(second);
@@ -824,11 +800,11 @@ static void an_ended_listener_hears_nothing(void **state)
     struct pgsql_listener *first = pgsql_listen(pgsql, "shared", on_notice, &gone);
     struct pgsql_listener *second = pgsql_listen(pgsql, "shared", on_notice, &stays);
     pgsql_unlisten(pgsql_listen(pgsql, "shared", on_notice, &gone)); /* before it was connected */
-    run_until(is_connected_once, &gone);
-    run_until(is_connected_once, &stays);
+    patience_until(loop, is_connected_once, &gone);
+    patience_until(loop, is_connected_once, &stays);
     pgsql_unlisten(first);
     postgres_server_ask(server, "NOTIFY shared, 'x'");
-    run_until(has_notice, &stays);
+    patience_until(loop, has_notice, &stays);
     assert_int_equal(gone.notices, 0);
     pgsql_unlisten(second);
 }
