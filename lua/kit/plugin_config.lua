@@ -3,7 +3,7 @@
 ---   config = { origins = { type = "list", required = true, doc = "…" }, max_age_s = { type = "integer", default = 600, min = 0 } }
 ---
 --- type      string, secret (a string never shown), url, integer, number, boolean, list (of strings)
---- default, required, one_of, doc; min and max: of a number, or of the length of a string or list
+--- default, required, one_of, doc (doc_ru: the same for the panel); min and max: of a number, or of the length of a string or list
 --- check     function(value) giving what is wrong with it as a sentence, or nil
 local nearest = require "kit.nearest"
 
@@ -33,7 +33,7 @@ local types = {
   list = { is_list, "a list of texts" },
 }
 
-local FIELD_MEMBERS = { "type", "default", "required", "one_of", "doc", "min", "max", "check" }
+local FIELD_MEMBERS = { "type", "default", "required", "one_of", "doc", "doc_ru", "min", "max", "check" }
 
 local function shown(value, field)
   if field and field.type == "secret" then return "a secret" end
@@ -49,10 +49,10 @@ local function within(value, field)
   local what = type(value) == "number" and "" or type(value) == "string" and " bytes" or " items"
   local size = size_of(value)
   if field.min and size < field.min then
-    return ("is too small (expected at least %s%s, got %s)"):format(field.min, what, size)
+    return ("is too small (expected at least %s%s, got %s)"):format(field.min, what, size), "min"
   end
   if field.max and size > field.max then
-    return ("is too large (expected at most %s%s, got %s)"):format(field.max, what, size)
+    return ("is too large (expected at most %s%s, got %s)"):format(field.max, what, size), "max"
   end
 end
 
@@ -63,11 +63,19 @@ local function one_of(value, field)
   return field.one_of and ("is unknown (expected %s, got %s)"):format(table.concat(field.one_of, " or "), shown(value, field))
 end
 
--- What is wrong with a value that is there.
-local function judge(value, field)
+--- What is wrong with a value that is there: a sentence and its kind (kind, min, max, one_of, check); nil when nothing is.
+--- @return string?
+--- @return string? code
+function plugin_config.judge(value, field)
   local kind = types[field.type]
-  if not kind[1](value) then return ("is of the wrong kind (expected %s, got %s)"):format(kind[2], shown(value, field)) end
-  return type(value) ~= "boolean" and within(value, field) or one_of(value, field) or field.check and field.check(value)
+  if not kind[1](value) then return ("is of the wrong kind (expected %s, got %s)"):format(kind[2], shown(value, field)), "kind" end
+  local wrong, code
+  if type(value) ~= "boolean" then wrong, code = within(value, field) end
+  if wrong then return wrong, code end
+  wrong = one_of(value, field)
+  if wrong then return wrong, "one_of" end
+  wrong = field.check and field.check(value)
+  return wrong or nil, wrong and "check" or nil
 end
 
 local function sorted_keys(map)
@@ -100,7 +108,7 @@ function plugin_config.check_schema(schema)
             tostring(member), table.concat(FIELD_MEMBERS, ", "))
         end
       end
-      local wrong = field.default ~= nil and judge(field.default, field)
+      local wrong = field.default ~= nil and plugin_config.judge(field.default, field)
       if wrong then problems[#problems + 1] = ("config.%s.default: %s"):format(name, wrong) end
     end
   end
@@ -110,24 +118,24 @@ end
 --- @param schema table
 --- @param given table
 --- @return table values
---- @return {key: string, text: string}[] problems
+--- @return {key: string, text: string, code: string}[] problems  code: of judge(), or unknown, missing
 function plugin_config.read(schema, given)
   local values, problems = {}, {}
-  local function add(key, text) problems[#problems + 1] = { key = tostring(key), text = text } end
+  local function add(key, text, code) problems[#problems + 1] = { key = tostring(key), text = text, code = code } end
   for _, key in ipairs(sorted_keys(given)) do
     if not schema[key] then
       local meant = nearest(tostring(key), sorted_keys(schema))
-      add(key, "is no setting of this plugin" .. (meant and (" (did you mean '%s'?)"):format(meant) or ""))
+      add(key, "is no setting of this plugin" .. (meant and (" (did you mean '%s'?)"):format(meant) or ""), "unknown")
     end
   end
   for _, key in ipairs(sorted_keys(schema)) do
     local field, value = schema[key], given[key]
     if value == nil then value = copy(field.default) end
     if value == nil and field.required then
-      add(key, ("is missing (expected %s%s)"):format(types[field.type][2], field.doc and ": " .. field.doc or ""))
+      add(key, ("is missing (expected %s%s)"):format(types[field.type][2], field.doc and ": " .. field.doc or ""), "missing")
     elseif value ~= nil then
-      local wrong = judge(value, field)
-      if wrong then add(key, wrong) end
+      local wrong, code = plugin_config.judge(value, field)
+      if wrong then add(key, wrong, code) end
     end
     values[key] = value
   end

@@ -13,7 +13,7 @@ local plugins = {}
 plugins.api = 1 -- what `api` of a plugin must say
 
 local MEMBERS = {
-  name = "string", version = "string", api = "number", about = "string", stage = "string", after = "table", before = "table",
+  name = "string", version = "string", api = "number", about = "string", about_ru = "string", stage = "string", after = "table", before = "table",
   on_error = "string", budget = "table", config = "table", needs = "table", start = "function", stop = "function",
   on_request = "function", on_response = "function", after_response = "function", events = "table", jobs = "table",
   routes = "table", deliver = "function", admin = "table",
@@ -180,7 +180,7 @@ function plugins.configure(plugin, given, origin, world)
   for _, problem in ipairs(wrong) do
     problems[#problems + 1] = ("%s: plugins.%s.%s: %s"):format(origin(problem.key), plugin.name, problem.key, problem.text)
   end
-  plugin.config = values
+  plugin.given, plugin.config = given, values
   plugin.on_error = made.on_error or FAILING_STAGES[made.stage] and "fail" or "skip"
   plugin_host.grant(plugin.environment, plugin.name, made.needs or {}, world.services)
   return problems

@@ -74,12 +74,14 @@ function plugin_calls.flush(plugin)
   end
 end
 
---- Call `fn(self, …, config)` of a plugin. A failure is its own: it is logged and counted.
+--- Call `fn(self, …, config)` of a plugin. A failure is its own: it is logged and counted. One that is switched off is
+--- passed over.
 --- @param plugin table   of kit.plugins
 --- @param hook string    what metrics call it
 --- @return any result
 --- @return table? failure  `plugin_failed`; also while its breaker is open
 function plugin_calls.run(plugin, hook, fn, ...)
+  if plugin.is_off then return nil end
   local now_ms = host.time.monotonic_ms()
   if is_open(plugin.state, now_ms / 1000) then
     host.metrics.count("plugin_skipped_total", { plugin = plugin.name, hook = hook })

@@ -1,7 +1,9 @@
 --- The way of a request through the plugins: on_request from the first to the last, the application, then on_response
 --- from the last back to the first, then after_response once the bytes are out.
 local host = host
+local failure = require "kit.failure"
 local plugin_calls = require "services.plugin_calls"
+local plugin_settings = require "services.plugin_settings"
 
 local plugin_requests = {}
 
@@ -125,6 +127,7 @@ function plugin_requests.wrap(list, dispatch, options)
   local last, refuse = #list, options.refuse
   return function(request, index)
     if options.skip(request, index) then return dispatch(request, index) end
+    plugin_settings.wait()
     local started_ms, req = host.time.monotonic_ms(), view(request)
     local response, reached = ask(before, request, req, refuse)
     response = response or dispatch(request, index)
@@ -138,6 +141,8 @@ end
 --- What a route of a plugin does.
 function plugin_requests.handle(route, request, refuse)
   local plugin = route.plugin
+  plugin_settings.wait()
+  if plugin.is_off then return refuse(request, failure "not_found") end
   local result, problem = plugin_calls.run(plugin, "route", route.handle, view(request), plugin.config)
   if problem then return refuse(request, problem) end
   if type(result) ~= "table" then return { status = 204, headers = { ["Cache-Control"] = "no-store" } } end

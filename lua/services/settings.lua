@@ -28,7 +28,8 @@ local function check_receipts(how)
   end
 end
 
---- What there is to set: its kind, what it is for, and `check`(value), which says what is wrong. Anything else is refused.
+--- What there is to set: its kind, what it is for, and `check`(value), which says what is wrong (`judges_kind`: the kind
+--- too). Anything else is refused. Plugins add theirs: services/plugin_settings.lua.
 settings.known = {
   ["yookassa.shop_id"] = { kind = "text", about = "YooKassa shop; wins over YOOKASSA_SHOP_ID" },
   ["yookassa.secret_key"] = { kind = "secret", about = "YooKassa key; wins over YOOKASSA_SECRET_KEY" },
@@ -41,6 +42,7 @@ settings.known = {
 
 local values, flag_rows -- nil until read once
 local wanted, read_of = 1, 0 -- how many changes were heard of, and up to which of them was read
+local watchers = {}
 
 local function open_all(rows)
   local read = {}
@@ -78,7 +80,13 @@ local function read_all()
     if not flags then return nil, problem end
     values, flag_rows, read_of = open_all(rows), read_flags(flags), target
   until read_of == wanted
+  for _, fn in ipairs(watchers) do fn() end
   return true
+end
+
+--- Call `fn()` after each reading; it must not wait.
+function settings.watch(fn)
+  watchers[#watchers + 1] = fn
 end
 
 local function refresh()
@@ -122,6 +130,12 @@ function settings.get(name)
   return held[name]
 end
 
+--- Have they been read? Waits for the first reading, as a request does.
+function settings.are_read()
+  copy()
+  return values ~= nil
+end
+
 --- name → {enabled, rollout_percent, allowed = {driver_id = true}, requires_subscription} of the flags in the database.
 function settings.flags()
   local _, held = copy()
@@ -141,9 +155,10 @@ local FITS = {
 -- What is wrong with a value, or nil.
 local function problem_of(name, value)
   local known = settings.known[name]
+  if not known and value == nil and name:find "^plugins%." then return nil end -- left by a plugin that is gone
   if not known then return "there is no setting " .. tostring(name) end
   if value == nil then return nil end
-  if not FITS[known.kind](value) then return name .. " must be of kind " .. known.kind end
+  if not known.judges_kind and not FITS[known.kind](value) then return name .. " must be of kind " .. known.kind end
   return known.check and known.check(value)
 end
 
@@ -153,42 +168,68 @@ local UPSERT = [[
     key_id = excluded.key_id, updated_by = excluded.updated_by, updated_at = now()]]
 
 local function write(tx, name, value, by)
-  local kind = settings.known[name].kind
   if value == nil then return tx:query("DELETE FROM settings WHERE name = $1", name) end
+  local kind = settings.known[name].kind
   if kind ~= "secret" then return tx:query(UPSERT, name, kind, host.pg.json(value), nil, nil, by) end
   local sealed, problem = secrets.seal(value, "setting " .. name)
   if not sealed then return nil, problem end
   return tx:query(UPSERT, name, kind, nil, host.pg.bytea(sealed), secrets.key_of(sealed), by)
 end
 
-local function shown(kind, value)
-  if kind == "secret" then return value ~= nil and "set" or "unset" end
-  return value == nil and host.json.null or value
+local function shown(kind, value, is_set)
+  if kind == "secret" then return is_set and "set" or "unset" end
+  if not is_set then return host.json.null end
+  return value
 end
 
---- Set or (with nil) unset. The change and its trail are one transaction; every worker has it within a second.
+local function change(tx, name, value, actor, context)
+  local before = tx:one("SELECT kind, value FROM settings WHERE name = $1 FOR UPDATE", name)
+  local ok, why = write(tx, name, value, actor.id)
+  if not ok then return nil, why end
+  local kind = settings.known[name] and settings.known[name].kind or before and before.kind
+  return audit.write_in(tx, { action = "setting.changed", actor_type = actor.type, actor_id = actor.id,
+    target_type = "setting", target_id = name,
+    details = { before = shown(kind, before and before.value, before ~= nil), after = shown(kind, value, value ~= nil) } }, context)
+end
+
+local function refuse(name, wrong, actor, context)
+  audit.write_in(host.pg, { action = "setting.refused", actor_type = actor.type, actor_id = actor.id,
+    target_type = "setting", target_id = tostring(name):sub(1, 100), details = { reason = wrong } }, context)
+  return nil, failure("invalid_setting", { status = 422, text = wrong })
+end
+
+local KEPT = { encryption_key_missing = true, changed_meanwhile = true }
+
+--- Set or (without a value) unset several at once: all of them or none. The changes and their trail are one transaction;
+--- every worker has them within a second.
+--- @param changes {name: string, value: any}[]
 --- @param actor {type: "admin"|"command"|"system", id: string?}
+--- @param condition? fun(tx): boolean?, table?  asked inside the transaction, no other change being under way
 --- @return boolean?
---- @return table? failure  invalid_setting, encryption_key_missing, database_unavailable
-function settings.set(name, value, actor, context)
-  local wrong = problem_of(name, value)
-  if wrong then
-    audit.write_in(host.pg, { action = "setting.refused", actor_type = actor.type, actor_id = actor.id,
-      target_type = "setting", target_id = tostring(name):sub(1, 100), details = { reason = wrong } }, context)
-    return nil, failure("invalid_setting", { status = 422, text = wrong })
+--- @return table? failure  invalid_setting, encryption_key_missing, database_unavailable, or the condition's changed_meanwhile
+function settings.set_all(changes, actor, context, condition)
+  for _, item in ipairs(changes) do
+    local wrong = problem_of(item.name, item.value)
+    if wrong then return refuse(item.name, wrong, actor, context) end
   end
-  local kind = settings.known[name].kind
   local done, problem = host.pg.transaction(function(tx)
-    local before = tx:one("SELECT value FROM settings WHERE name = $1 FOR UPDATE", name)
-    local ok, why = write(tx, name, value, actor.id)
+    local ok, why = tx:query "LOCK TABLE settings IN SHARE ROW EXCLUSIVE MODE"
+    if ok and condition then ok, why = condition(tx) end
     if not ok then return nil, why end
-    return audit.write_in(tx, { action = "setting.changed", actor_type = actor.type, actor_id = actor.id,
-      target_type = "setting", target_id = name,
-      details = { before = shown(kind, before and before.value), after = shown(kind, value) } }, context)
+    for _, item in ipairs(changes) do
+      ok, why = change(tx, item.name, item.value, actor, context)
+      if not ok then return nil, why end
+    end
+    return true
   end)
   if done then return true end
-  if problem.code == "encryption_key_missing" then return nil, problem end
+  if KEPT[problem.code] then return nil, problem end
   return nil, failure("database_unavailable", { text = tostring(problem) })
+end
+
+--- Set or (with nil) unset one.
+function settings.set(name, value, actor, context)
+  return settings.set_all({ { name = name, value = value } }, actor, context)
 end
 
 --- What is set, secrets masked, sorted by name.
