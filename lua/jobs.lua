@@ -8,6 +8,7 @@
 local outbox = require "services.outbox"
 local outbox_sender = require "services.outbox_sender"
 local payment_inbox = require "services.payment_inbox"
+local payments = require "services.payments"
 local reconciler = require "services.payment_reconciler"
 local subscription_expiry = require "services.subscription_expiry"
 
@@ -26,4 +27,6 @@ return {
     run = subscription_expiry.run },
   { name = "payments.clean", about = "Forget bodies of notifications that are too old.", every_s = 86400,
     run = payment_inbox.clean },
+  { name = "payments.attempts", about = "Forget the keys of attempts to pay that are too old.", every_s = 86400,
+    run = payments.forget_attempts },
 }

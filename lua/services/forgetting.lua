@@ -23,6 +23,7 @@ local STEPS = {
   { "receipts", [[
     UPDATE payments SET receipt_sealed = NULL
     WHERE driver_id = $1::bigint AND receipt_sealed IS NOT NULL AND status NOT IN ('pending', 'waiting_for_capture')]] },
+  { "payment_attempts", "DELETE FROM payment_attempts WHERE driver_id = $1::bigint" }, -- hashes of what was asked, e-mail and all
   { "access_tokens", [[
     UPDATE subscriptions SET token_hash = NULL, token_sealed = NULL, token_created_at = NULL
     WHERE driver_id = $1::bigint AND token_hash IS NOT NULL]] },

@@ -18,6 +18,7 @@ local POSTED_FOR_S = 23 * 3600  -- the gateway forgets keys after 24 h
 local POSTING_S = 10            -- then another tap may ask under the same key: whoever was asking may be dead
 local POLL_MS = 50
 local PAGE_SIZE = 50
+local ATTEMPTS_KEPT_D = 30
 
 local COLUMNS = [[id, driver_id::text, tariff, days, amount_kopecks, currency, status, gateway_id, confirmation_url,
   return_url, receipt_sealed, superseded_at, created_at, paid_at, refunded_kopecks,
@@ -37,12 +38,44 @@ local function write_history(tx, id, event, details)
     host.pg.json(details or {}))
 end
 
--- ---- the row ----
+-- ---- attempts: what a client's own key was answered with ----
 
-local function find_attempt(tx, driver_id, key)
-  if not key then return nil end
-  return tx:one("SELECT " .. COLUMNS .. " FROM payments WHERE driver_id = $1::bigint AND idempotency_key = $2", driver_id, key)
+local function hash_of(asked)
+  return host.pg.bytea(host.crypto.sha256(host.json.encode(asked, { sorted = true })))
 end
+
+-- The payment this key was answered with before, if it was.
+local function find_attempt(tx, driver_id, attempt)
+  if not attempt then return nil end
+  local known, problem = tx:one([[
+    SELECT payment_id, body_hash = $3 AS is_same FROM payment_attempts WHERE driver_id = $1::bigint AND key = $2]],
+    driver_id, attempt.key, hash_of(attempt.asked))
+  if not known then return nil, problem end
+  if not known.is_same then return nil, failure "idempotency_key_reused" end
+  local row
+  row, problem = tx:one("SELECT " .. COLUMNS .. " FROM payments WHERE id = $1::uuid", known.payment_id)
+  if row then row.is_repeated = true end
+  return row, problem
+end
+
+local function remember_attempt(tx, row, attempt)
+  if not attempt or row.is_repeated then return true end
+  return tx:query([[
+    INSERT INTO payment_attempts (driver_id, key, payment_id, body_hash) VALUES ($1::bigint, $2, $3::uuid, $4)]],
+    row.driver_id, attempt.key, row.id, hash_of(attempt.asked))
+end
+
+--- The job payments.attempts: keys are remembered for a month.
+--- @return {forgotten: integer}?
+--- @return table? failure
+function payments.forget_attempts()
+  local done, problem = host.pg.query(
+    "DELETE FROM payment_attempts WHERE created_at < now() - $1 * interval '1 day'", ATTEMPTS_KEPT_D)
+  if not done then return nil, problem end
+  return { forgotten = done.affected }
+end
+
+-- ---- the row ----
 
 local function find_open(tx, driver_id, tariff)
   return tx:one("SELECT " .. COLUMNS .. [[ FROM payments
@@ -80,10 +113,9 @@ local function insert(tx, driver_id, tariff, wanted, context)
   if problem then return nil, problem end
   local row
   row, problem = tx:one([[
-    INSERT INTO payments (id, driver_id, tariff, days, amount_kopecks, return_url, idempotency_key, receipt_sealed)
-    VALUES ($1::uuid, $2::bigint, $3, $4, $5, $6, $7, $8) RETURNING ]] .. COLUMNS,
-    id, driver_id, tariff.name, tariff.days, tariff.price_kopecks, wanted.return_url or default_return_url(id),
-    wanted.idempotency_key, sealed)
+    INSERT INTO payments (id, driver_id, tariff, days, amount_kopecks, return_url, receipt_sealed)
+    VALUES ($1::uuid, $2::bigint, $3, $4, $5, $6, $7) RETURNING ]] .. COLUMNS,
+    id, driver_id, tariff.name, tariff.days, tariff.price_kopecks, wanted.return_url or default_return_url(id), sealed)
   if not row then return nil, problem end
   local ok
   ok, problem = write_history(tx, id, "created")
@@ -98,10 +130,8 @@ end
 
 -- The row this tap is about, new or not.
 local function choose(tx, driver_id, tariff, wanted, context)
-  local row, problem = find_attempt(tx, driver_id, wanted.idempotency_key)
-  if problem then return nil, problem end
-  if row and row.tariff ~= tariff.name then return nil, failure "idempotency_key_reused" end
-  if row then return row end
+  local row, problem = find_attempt(tx, driver_id, wanted.attempt)
+  if row or problem then return row, problem end
   row, problem = find_open(tx, driver_id, tariff.name)
   if problem then return nil, problem end
   if row and is_reusable(row, tariff, wanted) then return row end
@@ -131,6 +161,8 @@ local function open_row(driver_id, tariff, wanted, context)
     local row
     row, problem = choose(tx, driver_id, tariff, wanted, context)
     if not row then return nil, problem end
+    ok, problem = remember_attempt(tx, row, wanted.attempt)
+    if not ok then return nil, problem end
     return claim(tx, row)
   end)
 end
@@ -229,7 +261,7 @@ local function complete(row)
     now, problem = find(row.id)
     if not now then return no_database(problem) end
   end
-  if now.status == "pending" and not now.confirmation_url or now.status == "failed" then
+  if now.status == "pending" and not now.confirmation_url or now.status == "failed" and not row.is_repeated then
     return unavailable "there is no page to pay at"
   end
   now.is_new = row.is_new
@@ -237,7 +269,8 @@ local function complete(row)
 end
 
 --- The payment a tap on «Оплатить» is about, with a page to pay at.
---- @param wanted {return_url: string?, idempotency_key: string?, contact: table?}
+--- @param wanted {return_url: string?, contact: table?, attempt: {key: string, asked: table}?}
+---   the same key with the same `asked` is the same payment, also after that has ended
 --- @return table? row  `is_new` when this tap made it
 --- @return table? failure  gateway_unavailable (the row is kept), idempotency_key_reused, database_unavailable
 function payments.open(driver_id, tariff, wanted, context)

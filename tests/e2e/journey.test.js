@@ -182,6 +182,19 @@ test('a response goes out once and turns accepted after the dispatcher presses Â
   await page.context().close();
 });
 
+test('when the gateway is away the driver reads so, and another tariff can be paid on the same screen', async () => {
+  const page = await app.open({ driver: { id: 717 }, path: '/paywall' });
+  await page.waitForSelector('.tariff');
+  await product.control('yookassa').post('misbehave', { match: { method: 'POST', path: '/v3/payments' }, times: 2, action: 'status', status: 500 });
+  await press(page, 'MainButton');
+  await page.waitForFunction(() => document.querySelector('#pay-problem').textContent.trim() !== '');
+  await page.click('.tariff:has([value="3_months"])');
+  await press(page, 'MainButton');
+  await page.waitForSelector('[data-wait]', { timeout: 30000 });
+  assert.match(await page.locator('#pay-state').textContent(), /1 299 â‚½/);
+  await page.context().close();
+});
+
 test('a promo code adds its days, a wrong one says what is wrong and stays in the field', async () => {
   const page = await app.open({ driver: { id: 708 }, path: '/paywall' });
   await page.waitForSelector('.tariff');

@@ -166,6 +166,44 @@ test('the same attempt is the same payment; its key fits no other tariff', async
   assert.equal(other.json.code, 'idempotency_key_reused');
 });
 
+test('a key that was answered with a payment open already names that payment for good', async () => {
+  const id = ids.next().value;
+  const driver = await product.login({ id });
+  const key = { 'idempotency-key': crypto.randomUUID() };
+  const { json: open } = await pay(driver);
+  const joined = await pay(driver, { tariff: '1_month' }, key);
+  assert.deepEqual([joined.status, joined.json.payment_id], [200, open.payment_id]);
+  assert.equal((await pay(driver, { tariff: '3_months' }, key)).json.code, 'idempotency_key_reused');
+  const elsewhere = { tariff: '1_month', return_url: 'http://127.0.0.1:8080/paywall' };
+  assert.equal((await pay(driver, elsewhere, key)).json.code, 'idempotency_key_reused');
+  await yookassa.post('pay', { id: gatewayId(open) });
+  await untilActive(driver);
+  const after = await pay(driver, { tariff: '1_month' }, key);
+  assert.deepEqual([after.status, after.json.payment_id, after.json.status], [200, open.payment_id, 'succeeded']);
+  assert.equal(after.json.confirmation_url, null);
+  assert.equal((await onlyPayment(id)).id, open.payment_id);
+});
+
+test('a refused attempt stays refused under its key, and another key is another attempt', async () => {
+  const id = ids.next().value;
+  const driver = await product.login({ id });
+  const key = { 'idempotency-key': crypto.randomUUID() };
+  await yookassa.post('misbehave', { match: postPayments, action: 'status', status: 400 });
+  assert.equal((await pay(driver, { tariff: '1_month' }, key)).status, 503);
+  const again = await pay(driver, { tariff: '1_month' }, key);
+  assert.deepEqual([again.status, again.json.status], [200, 'failed']);
+  assert.equal(again.json.payment_id, (await onlyPayment(id)).id);
+  assert.equal((await pay(driver, { tariff: '1_month' }, { 'idempotency-key': crypto.randomUUID() })).status, 201);
+});
+
+test('a key belongs to its driver', async () => {
+  const key = { 'idempotency-key': 'mine' };
+  const [one, other] = [await login(), await login()];
+  const [first, second] = [await pay(one, undefined, key), await pay(other, { tariff: '3_months' }, key)];
+  assert.deepEqual([first.status, second.status], [201, 201]);
+  assert.notEqual(first.json.payment_id, second.json.payment_id);
+});
+
 test('a page older than five minutes gives way to a new payment, and still counts when it is paid', async () => {
   const driver = await login();
   const { json: old } = await pay(driver);

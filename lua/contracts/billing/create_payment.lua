@@ -38,6 +38,11 @@ local function contact_for(driver_id, input)
   return nil, problem
 end
 
+local function attempt_of(input)
+  return input.idempotency_key and { key = input.idempotency_key,
+    asked = { tariff = input.tariff, return_url = input.return_url, email = input.email, phone = input.phone } }
+end
+
 return contract {
   name = "billing.create_payment", number = "5.1", access = "driver",
   about = "Open a payment: 201 for a new one, 200 when it was open already.",
@@ -46,7 +51,7 @@ return contract {
     return_url = { type = "url", check = check_return_url, about = "a page of ours to come back to" },
     email = { type = "string", max_length = 254, check = check_email, about = "where the receipt goes" },
     phone = { type = "string", max_length = 32, check = check_phone, about = "where the receipt goes" },
-    idempotency_key = { type = "string", max_length = 128, about = "header Idempotency-Key: the same attempt" },
+    idempotency_key = { type = "string", max_length = 128, about = "header Idempotency-Key: the same attempt for a month" },
   },
   statuses = { 201, 200 },
   output = payment_fields.opened,
@@ -63,7 +68,7 @@ return contract {
     if not receipt then return nil, problem end
     local payment
     payment, problem = payments.open(context.driver_id, tariff, {
-      return_url = input.return_url, idempotency_key = input.idempotency_key, contact = receipt.contact,
+      return_url = input.return_url, contact = receipt.contact, attempt = attempt_of(input),
     }, context)
     if not payment then return nil, problem end
     context.status = payment.is_new and 201 or 200

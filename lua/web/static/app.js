@@ -293,6 +293,11 @@
     if (Date.now() - onPay.tappedAt < 5000) openLink(link.href);
     setTimeout(function () { if (!doc.hidden && doc.contains(link)) { link.textContent = link.dataset.go; mirror(); } }, 1500);
   }
+  // Another choice is another attempt: a key stands for exactly what was sent with it.
+  function renewKey(form) {
+    var key = Array.from(crypto.getRandomValues(new Uint32Array(3)), function (part) { return part.toString(36); }).join('-');
+    form.setAttribute('hx-headers', JSON.stringify({ 'Idempotency-Key': key }));
+  }
   function openLink(href) {
     var web = initData() && can('6.1');
     if (web && /^https:\/\/t\.me\//.test(href)) web.openTelegramLink(href);
@@ -468,6 +473,7 @@
     var input = event.target;
     if (input.name === 'mode') { haptic('selectionChanged'); return apply(); }
     if (input.name === 'tariff') { var pay = $('[data-pay]', input.form); pay.textContent = pay.dataset.pay.replace('#', input.dataset.price); mirror(); }
+    if (input.form && input.form.id === 'pay-form') renewKey(input.form);
     if ('own' in input.dataset) $('#own-wv').checked = true;
     if (input.closest('.chips')) haptic('selectionChanged');
     if (form() && form().contains(input)) compose();
