@@ -28,28 +28,36 @@ function admin_subscriptions.list(asked)
   return admin_list.page(LIST, admin_drivers.search(filter, asked.q, "s.driver_id"), asked)
 end
 
-local function change(order, actor, action)
-  local given, problem = host.pg.transaction(function(tx)
-    local grant, why = subscriptions.grant(tx, { driver_id = order.driver_id, source = order.source,
-      source_id = order.key, days = order.days })
-    if grant == nil then return nil, why end
-    if not grant then return true end -- the same form once more
-    local written = true
-    if order.source == "gift" then written, why = access_tokens.ensure(tx, order.driver_id) end
-    if not written then return nil, why end
-    written, why = admin_trail.write(actor, { action = action, target_type = "driver", target_id = order.driver_id,
-      details = { reason = order.reason, days = grant.days,
-        before = { expires_at = grant.expires_before and host.time.iso8601(grant.expires_before) },
-        after = { expires_at = host.time.iso8601(grant.expires_after) } } }, tx)
-    if not written then return nil, why end
-    return true
-  end)
-  if given then
-    subscriptions.forget(order.driver_id)
-    return true
+-- Gives what the ledger says, or false for the same form once more.
+local function write(tx, order, actor, action)
+  local grant, problem = subscriptions.grant(tx, { driver_id = order.driver_id, source = order.source,
+    source_id = order.key, days = order.days })
+  if not grant then return grant, problem end
+  if order.source == "gift" then
+    local ok, why = access_tokens.ensure(tx, order.driver_id)
+    if not ok then return nil, why end
   end
-  if problem.code == "sqlstate_23503" or problem.code == "sqlstate_23502" then return nil, failure "not_found" end
-  return nil, failure("database_unavailable", { text = tostring(problem) })
+  local ok
+  ok, problem = admin_trail.write(actor, { action = action, target_type = "driver", target_id = order.driver_id,
+    details = { reason = order.reason, days = grant.days,
+      before = { expires_at = grant.expires_before and host.time.iso8601(grant.expires_before) },
+      after = { expires_at = host.time.iso8601(grant.expires_after) } } }, tx)
+  if not ok then return nil, problem end
+  return grant
+end
+
+local function change(order, actor, action)
+  local grant, problem = host.pg.transaction(function(tx) return write(tx, order, actor, action) end)
+  if grant == nil then
+    if problem.code == "sqlstate_23503" or problem.code == "sqlstate_23502" then return nil, failure "not_found" end
+    return nil, failure("database_unavailable", { text = tostring(problem) })
+  end
+  if grant and order.source == "gift" then
+    subscriptions.announce(order.driver_id, grant.expires_after)
+  else
+    subscriptions.forget(order.driver_id)
+  end
+  return true
 end
 
 --- Give days: from the end of the access, or from now.

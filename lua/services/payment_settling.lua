@@ -195,8 +195,7 @@ local function announce(row, status)
   if status ~= "succeeded" then return end
   events.emit("payment.succeeded",
     { payment_id = row.id, driver_id = row.driver_id, amount = rules.tariffs.amount(row.amount_kopecks) })
-  if not row.expires_at then return end
-  events.emit("subscription.activated", { driver_id = row.driver_id, expires_at = host.time.iso8601(row.expires_at) })
+  if row.expires_at then subscriptions.announce(row.driver_id, row.expires_at) end
 end
 
 --- Make what the gateway says of a payment ours.

@@ -157,7 +157,7 @@ function promo_codes.apply(driver_id, code, context)
   host.metrics.count("promo_applications_total", { outcome = applied and "applied" or problem.code })
   if applied then
     events.emit("promo.applied", { driver_id = driver_id, code = code })
-    events.emit("subscription.activated", { driver_id = driver_id, expires_at = host.time.iso8601(applied.expires_at) })
+    subscriptions.announce(driver_id, applied.expires_at)
     return applied
   end
   audit.write_later({ action = "promo_code.refused", actor_type = "driver", actor_id = driver_id,

@@ -5,6 +5,7 @@
 --- is told to all workers by NOTIFY once it is committed. A copy that cannot be confirmed is looked up again after
 --- FRESH_FOR_S, and serves longer only while Postgres does not answer.
 local host = host
+local events = require "services.events"
 local failure = require "kit.failure"
 local flags = require "services.flags"
 local rules = require "kit.rules"
@@ -129,6 +130,13 @@ function subscriptions.grant(tx, grant)
     RETURNING expires_before, expires_after, days]], grant.driver_id, grant.source, grant.source_id, grant.days)
   if problem then return nil, problem end
   return row or false
+end
+
+--- After the commit of a grant that gave access: whoever wants to know hears of it, this node at once.
+--- @param expires_at number
+function subscriptions.announce(driver_id, expires_at)
+  subscriptions.forget(driver_id)
+  events.emit("subscription.activated", { driver_id = driver_id, expires_at = host.time.iso8601(expires_at) })
 end
 
 --- Had the driver ever access? The driver's row stays locked, so the answer holds to the end of the transaction.
