@@ -1,4 +1,5 @@
 local init_data = require "services.init_data"
+local mutations = require "support.mutations"
 local vectors = require "support.vectors"
 
 local published = vectors.load "initdata"
@@ -117,5 +118,19 @@ describe("1.1 initData", function()
     assert.equal("invalid_hash", select(2, init_data.check(vector.init_data, options)))
     options.trusted_bots, options.keys = { vector.bot_id }, init_data.telegram_keys(true)
     assert.truthy(init_data.check(vector.init_data, options))
+  end)
+
+  it("takes nothing that says other than what was signed, whatever bytes are changed", function()
+    local good = signed { auth_date = "1767225600", query_id = "AA-1", user = '{"id":42,"first_name":"Ай"}' }
+    local options = { bot_token = TOKEN, now = 1767225610, max_age_s = 300 }
+    local fields, refused = init_data.parse(good), 0
+    for changed in mutations.of(good, 4000, 7) do
+      if init_data.check(changed, options) then
+        assert.same(fields, (init_data.parse(changed)), changed)
+      else
+        refused = refused + 1
+      end
+    end
+    assert.is_true(refused > 3000)
   end)
 end)

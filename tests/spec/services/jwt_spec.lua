@@ -1,4 +1,5 @@
 local jwt = require "services.jwt"
+local mutations = require "support.mutations"
 
 local OLD, NEW = "old key old key old key old key ", "new key new key new key new key "
 local claims = { sub = "4503599627370495", sid = "6f1c2a54-0d1e-4c55-9b1a-0a4f5f0c7d11", iat = 1000, exp = 2000 }
@@ -46,6 +47,13 @@ describe("services.jwt", function()
       local body = { sub = claims.sub, sid = claims.sid, iat = claims.iat, exp = claims.exp }
       body[name] = wrong
       assert.is_nil(jwt.verify(forged({ alg = "HS256", kid = kid }, body), keys, 1500))
+    end
+  end)
+
+  it("takes no token but the very one it signed, whatever bytes are changed", function()
+    local token = jwt.sign(claims, keys)
+    for changed in mutations.of(token, 4000, 11) do
+      if changed ~= token then assert.is_nil(jwt.verify(changed, keys, 1500), changed) end
     end
   end)
 end)
