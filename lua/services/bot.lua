@@ -39,12 +39,19 @@ local function is_start(message)
   return command == "/start" or command ~= nil and command:find "^/start@[%w_]+$" ~= nil
 end
 
+-- What stands behind /start goes on to the app, in the parameter that Telegram's own links use.
+local function app_url(message)
+  local payload, url = message.text:match "^/start%S*%s+([%w_-]+)%s*$", host.config.webapp_url
+  if not payload or #payload > 64 then return url end
+  return url .. (url:find("?", 1, true) and "&" or "?") .. "tgWebAppStartParam=" .. payload
+end
+
 local function greet(tx, message)
   local language = rules.texts.language_of(message.from.language_code)
   return outbox.add(tx, { kind = "greeting", chat_key = id_text(message.chat.id), payload = {
     text = rules.texts.bot("greeting", language),
     reply_markup = { inline_keyboard = { { {
-      text = rules.texts.bot("open_app", language), web_app = { url = host.config.webapp_url },
+      text = rules.texts.bot("open_app", language), web_app = { url = app_url(message) },
     } } } },
   } })
 end

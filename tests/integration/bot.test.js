@@ -59,6 +59,14 @@ for (const id of ['doc-start', 'doc-start-no-type', 'doc-reply']) {
   });
 }
 
+test('what stands behind /start opens in the app; nonsense there is left out', async () => {
+  const start = (text) => ({ ...vector('doc-start'), update_id: ++start.id, message: { ...vector('doc-start').message, text } });
+  start.id = 90000;
+  for (const text of ['/start cargo_481516', '/start@fura_bot sub', '/start <b>', `/start ${'x'.repeat(65)}`]) await take(start(text));
+  const urls = messages(1111111).map((one) => one.reply_markup.inline_keyboard[0][0].web_app.url.slice(SETTINGS.WEBAPP_URL.length));
+  assert.deepEqual(urls, ['?tgWebAppStartParam=cargo_481516', '?tgWebAppStartParam=sub', '', '']);
+});
+
 const ignored = ['doc-forwarded', 'doc-entities', 'doc-voice', 'doc-document', 'doc-inline-query', 'doc-chosen-inline', 'own-start-botname',
   'own-no-update-id', 'own-malformed-0', 'own-malformed-1', 'own-malformed-3', 'own-malformed-5', 'own-malformed-6'];
 for (const id of ignored) {
