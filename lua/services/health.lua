@@ -17,37 +17,30 @@ local function redis_answers()
   return host.task.with_deadline(CHECK_MS, function() return host.redis.command "PING" end) ~= nil
 end
 
--- Numbers of the migrations this generation was built with.
-local function known_migrations()
-  local versions = {}
-  for _, path in ipairs(host.script.list "migrations") do
-    versions[#versions + 1] = tonumber(path:match "/(%d+)_[^/]*%.sql$")
-  end
-  return versions
-end
-
--- A database that never was migrated has no table to ask.
-local function is_migrated()
+-- Names of the migrations this generation was built with and the database has not seen, in order. A database that never
+-- was migrated has no table to ask.
+local function pending_migrations()
   local rows = host.pg.query "SELECT version FROM schema_migrations"
-  local applied = {}
+  local applied, pending = {}, {}
   for _, row in ipairs(rows or {}) do applied[row.version] = true end
-  for _, version in ipairs(known_migrations()) do
-    if not applied[version] then return false end
+  for _, path in ipairs(host.script.list "migrations") do
+    local name, version = path:match "/((%d+)_[^/]*)%.sql$"
+    if name and not applied[tonumber(version)] then pending[#pending + 1] = name end
   end
-  return true
+  table.sort(pending)
+  return pending
 end
 
 --- Names of what is missing: "postgres", "redis", "migrations". Empty when all is well.
+--- @return string[] missing
+--- @return {count: integer, first: string}? migrations  those pending, when they are missing
 function health.missing()
   local results = host.task.all { postgres_answers, redis_answers }
-  local missing = {}
-  if not results[1][1] then
-    missing[1] = "postgres"
-  elseif not is_migrated() then
-    missing[1] = "migrations"
-  end
+  local missing, pending = {}, {}
+  if results[1][1] then pending = pending_migrations() else missing[1] = "postgres" end
+  if #pending > 0 then missing[1] = "migrations" end
   if not results[2][1] then missing[#missing + 1] = "redis" end
-  return missing
+  return missing, #pending > 0 and { count = #pending, first = pending[1] } or nil
 end
 
 --- Is the server going away? Balancers should send nobody here then.

@@ -2,8 +2,10 @@
 // When is a node ready? With pending migrations it says so, and heals by itself once they are applied.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { Product } = require('../support/product.js');
-const { Fura } = require('../support/fura.js');
+const { Fura, ROOT } = require('../support/fura.js');
 
 let product;
 before(async () => {
@@ -19,6 +21,8 @@ test('a node with pending migrations names them and is ready once they are appli
   assert.equal(status, 503);
   assert.equal(json.code, 'not_ready');
   assert.ok(json.failing.includes('migrations'), JSON.stringify(json));
+  const known = fs.readdirSync(path.join(ROOT, 'migrations')).filter((file) => file.endsWith('.sql')).sort();
+  assert.deepEqual(json.migrations, { count: known.length, first: path.parse(known[0]).name });
   assert.equal((await product.client.get('/readyz?serve=1')).status, 200);
   await product.fura.migrate();
   await product.fura.untilReady();

@@ -13,13 +13,14 @@ probes.alive = contract {
   run = function() return { status = "alive" } end,
 }
 
-local function refuse(missing)
-  return nil, failure("not_ready", { members = { failing = missing }, retry_after_s = 1 })
+local function refuse(missing, migrations)
+  return nil, failure("not_ready", { members = { failing = missing, migrations = migrations }, retry_after_s = 1 })
 end
 
 probes.ready = contract {
   name = "ops.ready", access = "public",
-  about = "200 when Postgres and Redis answer; with serve=1 while this node has a generation and is not draining.",
+  about = "200 when Postgres and Redis answer and no migration is pending, else `failing` names what is not so;"
+    .. " with serve=1 while this node has a generation and is not draining.",
   input = { serve = { type = "string" } },
   output = { status = { type = "string" } },
   errors = { not_ready = 503 },
@@ -27,8 +28,8 @@ probes.ready = contract {
   run = function(input)
     if health.is_draining() then return refuse(host.json.array { "draining" }) end
     if input.serve == "1" then return { status = "ok" } end
-    local missing = health.missing()
-    if #missing > 0 then return refuse(host.json.array(missing)) end
+    local missing, migrations = health.missing()
+    if #missing > 0 then return refuse(host.json.array(missing), migrations) end
     return { status = "ok" }
   end,
 }
