@@ -9,8 +9,8 @@ class AppCopy {
   constructor() {
     this.folder = tempFolder('app');
     this.root = path.join(this.folder, 'app');
-    for (const part of ['lua', 'conf', 'plugins', 'migrations']) {
-      fs.cpSync(path.join(ROOT, part), path.join(this.root, part), { recursive: true });
+    for (const part of ['lua', 'conf', 'plugins', 'migrations', 'build/static']) {
+      if (fs.existsSync(path.join(ROOT, part))) fs.cpSync(path.join(ROOT, part), path.join(this.root, part), { recursive: true });
     }
     this.originals = new Map();
     this.configure('{}');

@@ -5,6 +5,7 @@ local drivers = require "web.admin.drivers"
 local login = require "web.admin.login"
 local operations = require "web.admin.operations"
 local payments = require "web.admin.payments"
+local plugins = require "web.admin.plugins"
 local promo_codes = require "web.admin.promo_codes"
 local settings = require "web.admin.settings"
 local subscriptions = require "web.admin.subscriptions"
@@ -55,5 +56,9 @@ return {
   { "GET", "/admin/rules/{name}", access = "admin", panel = operations.rule },
   { "POST", "/admin/rules/{name}/try", access = "admin", panel = operations.try_rule },
   { "POST", "/admin/rules/reload", access = "admin", panel = operations.reload },
+  { "GET", "/admin/plugins/{name}", access = "admin", panel = plugins.show },
+  { "POST", "/admin/plugins/{name}/settings", access = "admin", panel = plugins.save },
+  { "POST", "/admin/plugins/{name}/reset", access = "admin", panel = plugins.reset },
+  { "POST", "/admin/plugins/{name}/switch", access = "admin", panel = plugins.switch },
   { "GET", "/admin/audit", access = "admin", panel = audit.list },
 }
