@@ -36,6 +36,13 @@ function events.subscribe(name, fn)
   list[#list + 1], subscribers[name] = fn, list
 end
 
+--- For specs: from now on only who subscribes later hears anything. Gives a function that brings the others back.
+function events.alone()
+  local others = subscribers
+  subscribers = {}
+  return function() subscribers = others end
+end
+
 --- Tell of something that is stored already. `payload` is data that JSON can say.
 function events.emit(name, payload)
   host.metrics.count("events_total", { event = name })
