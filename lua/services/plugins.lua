@@ -3,6 +3,7 @@ local host = host
 local outbox_sender = require "services.outbox_sender"
 local plugin_requests = require "services.plugin_requests"
 local plugin_set = require "services.plugin_set"
+local plugin_settings = require "services.plugin_settings"
 
 local plugins = {}
 
@@ -14,6 +15,7 @@ plugins.world = plugin_set.world
 local set, problems = plugin_set.load(host.config.plugins or {}, function(path) return host.config("plugins." .. path) end)
 if not set then error(table.concat(problems, "\n"), 0) end
 set:listen()
+plugin_settings.declare(set.list)
 for kind, about in pairs(set:deliveries()) do outbox_sender.register(kind, about) end
 
 --- Their jobs, for services/jobs.lua.
@@ -42,6 +44,7 @@ end
 --- Run every start(). An error refuses the generation.
 function plugins.start()
   set:start()
+  if host.script.info().role == "serve" then plugin_settings.watch() end
   if #set.list > 0 then host.timer.every(FLUSH_MS, function() set:flush() end) end
   if set:any_with "stop" then host.task.spawn_with({ label = "end of plugins" }, wait_for_the_end) end
 end
