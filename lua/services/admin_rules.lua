@@ -6,7 +6,17 @@ local rules = require "kit.rules"
 
 local admin_rules = {}
 
---- @return {name: string, path: string, hash: string, source: string, functions: string[]}?
+-- The rule's own examples as samples: {function, arguments as JSON}. What JSON cannot say is left out.
+local function samples_of(rule)
+  local samples = {}
+  for _, example in ipairs(rule.examples or {}) do
+    local ok, arguments = pcall(host.json.encode, host.json.array(example[2]), { sorted = true })
+    if ok then samples[#samples + 1] = { ["function"] = example[1], arguments = arguments } end
+  end
+  return samples
+end
+
+--- @return {name: string, path: string, hash: string, source: string, functions: string[], samples: table[]}?
 --- @return table? failure  not_found
 function admin_rules.find(name)
   local about = rules.about()[name]
@@ -16,7 +26,8 @@ function admin_rules.find(name)
     if type(value) == "function" then functions[#functions + 1] = key end
   end
   table.sort(functions)
-  return { name = name, path = about.path, hash = about.hash, source = host.script.read(about.path), functions = functions }
+  return { name = name, path = about.path, hash = about.hash, source = host.script.read(about.path), functions = functions,
+    samples = samples_of(rules[name]) }
 end
 
 local function arguments_of(draft)

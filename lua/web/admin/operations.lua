@@ -3,7 +3,6 @@ local contracts = require "contracts.admin.operations"
 local host = host
 local lists = require "web.admin.list"
 local page = require "web.admin.page"
-local rule_contracts = require "contracts.admin.rule"
 local show = require "web.admin.show"
 local view = require "kit.view"
 
@@ -128,20 +127,11 @@ operations.drop_token = action(contracts.drop_token, { path = "/admin/cache", pa
 
 -- ---- rules and plugins ----
 
--- «lua/rules/card.lua:12: …» with its place in front.
-local function place(reason)
-  local file, line, rest = tostring(reason):match "^%s*([%w_%./%-]+):(%d+): ?(.*)$"
-  if not file then return { text = tostring(reason) } end
-  return { place = file .. ":" .. line, text = rest }
-end
-
 local function refusals(server)
   local list = {}
   for i, reload in ipairs(server.reloads or {}) do
-    local lines = {}
-    for line in (reload.reason or ""):gmatch "[^\n]+" do lines[#lines + 1] = place(line) end
     list[i] = { ok = reload.ok, at = reload.at, generation = reload.generation, origin = reload.origin, hash = reload.hash,
-      lines = lines }
+      lines = show.places(reload.reason or "") }
   end
   return list
 end
@@ -153,8 +143,7 @@ end
 function operations.rules(context, _, problem, outcome)
   local output, why = contracts.server({}, context)
   if not output then return nil, why end
-  local problems = {}
-  for i, line in ipairs(outcome and outcome.problems or {}) do problems[i] = place(line) end
+  local problems = show.places(table.concat(outcome and outcome.problems or {}, "\n"))
   return whole("rules", { server = output.server, rules = output.rules, plugins = output.plugins, reloads = refusals(output.server),
     rejected = outcome and not outcome.ok and problems or nil, settings = settings_text }, "Правила и плагины", "rules", problem, context)
 end
@@ -166,30 +155,6 @@ function operations.reload(context, request)
   local shown, why = operations.rules(context, request, nil, outcome)
   if shown then shown.status = 422 end
   return shown, why
-end
-
---- One rule: its source, and what a draft of it would make of a sample. Nothing is saved.
-function operations.rule(context, _, problem, tried)
-  local output, why = rule_contracts.show(context.params, context)
-  if not output then return nil, why end
-  local typed = context.form or {}
-  return whole("rule", { rule = output, source = typed.source or output.source,
-    chosen = typed["function"] or output.functions[1], arguments = typed.arguments or "[]", cargo = typed.cargo,
-    tried = tried and host.json.encode(tried.result, { sorted = true }):gsub(",\"", ",\n\"") },
-    "Правило " .. output.name, "rules", problem, context)
-end
-
-local TRY = { rule_failed = "Правило не сработало", cargo_not_found = "Такого груза нет ни в кэше, ни на бирже.",
-  invalid_arguments = "Аргументы: нужен список JSON, например [12350000]." }
-
-function operations.try_rule(context, request)
-  context.form.name = context.params.name
-  local tried, problem = rule_contracts.try(context.form, context)
-  if tried then return operations.rule(context, request, nil, tried) end
-  if not TRY[problem.code] and problem.code ~= "invalid_input" then return nil, problem end
-  problem.message = TRY[problem.code]
-  if problem.code == "rule_failed" then problem.message = problem.message .. ": " .. problem.text end
-  return operations.rule(context, request, problem)
 end
 
 return operations

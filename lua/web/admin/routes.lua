@@ -7,6 +7,7 @@ local operations = require "web.admin.operations"
 local payments = require "web.admin.payments"
 local plugins = require "web.admin.plugins"
 local promo_codes = require "web.admin.promo_codes"
+local rule = require "web.admin.rule"
 local settings = require "web.admin.settings"
 local subscriptions = require "web.admin.subscriptions"
 
@@ -53,8 +54,8 @@ return {
   { "GET", "/admin/flags", access = "admin", panel = settings.flags },
   { "POST", "/admin/flags/{name}", access = "admin", panel = settings.save_flag },
   { "GET", "/admin/rules", access = "admin", panel = operations.rules },
-  { "GET", "/admin/rules/{name}", access = "admin", panel = operations.rule },
-  { "POST", "/admin/rules/{name}/try", access = "admin", panel = operations.try_rule },
+  { "GET", "/admin/rules/{name}", access = "admin", panel = rule.show },
+  { "POST", "/admin/rules/{name}/try", access = "admin", panel = rule.try },
   { "POST", "/admin/rules/reload", access = "admin", panel = operations.reload },
   { "GET", "/admin/plugins/{name}", access = "admin", panel = plugins.show },
   { "POST", "/admin/plugins/{name}/settings", access = "admin", panel = plugins.save },

@@ -120,6 +120,16 @@ function show.days(number)
   return show.plural(number, "день", "дня", "дней")
 end
 
+--- Lines of what a script said: {place = "lua/rules/card.lua:12" or nil, text}.
+function show.places(text)
+  local lines = {}
+  for line in tostring(text):gmatch "[^\n]+" do
+    local file, number, rest = line:match "^%s*([%w_%./%-]+):(%d+): ?(.*)$"
+    lines[#lines + 1] = file and { place = file .. ":" .. number, text = rest } or { text = line }
+  end
+  return lines
+end
+
 --- Any value as indented JSON in a folded block.
 function show.raw(title, value)
   return html(('<details class="raw"><summary>%s</summary><pre tabindex="0">%s</pre></details>'):format(escape(title),
