@@ -90,8 +90,6 @@ let fura;
 before(async () => {
   app = new AppCopy();
   fura = new Fura({ root: app.root, env: { FURA_WORKERS: '1', DATABASE_URL: undefined } });
-  app.configure('{}');
-  app.originals.clear();
   await fura.serve({ ready: false });
 });
 

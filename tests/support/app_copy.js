@@ -14,6 +14,7 @@ class AppCopy {
     }
     this.originals = new Map();
     this.configure('{}');
+    this.originals.clear(); // restore() keeps this conf: the watcher cannot be switched on by a reload
   }
 
   /** The conf: without the watcher, so that only the test reloads; `plugins` is Lua. */
@@ -44,7 +45,7 @@ class AppCopy {
     fs.rmSync(path.join(this.root, file));
   }
 
-  /** Undo all edits; the conf becomes what it was before the first of them. */
+  /** Undo all edits. */
   restore() {
     for (const [file, text] of this.originals) {
       if (text === undefined) fs.rmSync(path.join(this.root, file), { force: true });

@@ -1,0 +1,45 @@
+'use strict';
+// A guide of docs/ as something to be done: its edits, the answers it foretells, its pictures.
+const fs = require('node:fs');
+const path = require('node:path');
+const { ROOT } = require('./fura.js');
+
+/** {language, body, line} of every fenced block. */
+function blocks(file) {
+  const text = fs.readFileSync(path.join(ROOT, file), 'utf8');
+  return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language, body, offset], index, all) => ({
+    language, body, line: text.slice(0, all[index].index).split('\n').length,
+  }));
+}
+
+/** {file, from, to} of every `@@ FILE @@` of a diff block. */
+function hunks(body) {
+  return body.split(/^(?=@@ )/m).map((hunk) => {
+    const [head, ...lines] = hunk.trimEnd().split('\n');
+    const side = (sign) => lines.filter((line) => line.startsWith(sign)).map((line) => line.slice(1)).join('\n');
+    return { file: /^@@ (\S+) @@$/.exec(head)[1], from: side('-'), to: side('+') };
+  });
+}
+
+/** What a guide asks to type into files, in order: {line, hunks, refusal: the text foretold, or undefined}. */
+function edits(file) {
+  const all = blocks(file);
+  return all.flatMap(({ language, body, line }, index) => {
+    if (language !== 'diff') return [];
+    const next = all[index + 1];
+    const refusal = next?.language === '' && /^(lua|plugins|conf)\//.test(next.body) ? next.body.trimEnd() : undefined;
+    return [{ line, hunks: hunks(body), refusal }];
+  });
+}
+
+function pictures(file) {
+  const text = fs.readFileSync(path.join(ROOT, file), 'utf8');
+  return [...text.matchAll(/!\[[^\]]+\]\(([^)]+)\)/g)].map(([, target]) => path.join(path.dirname(file), target));
+}
+
+/** Do one edit in a copy of the application (tests/support/app_copy.js). */
+function apply(app, { hunks: parts }) {
+  for (const { file, from, to } of parts) app.edit(file, from, to);
+}
+
+module.exports = { apply, blocks, edits, pictures };
