@@ -41,8 +41,10 @@ function login.enter(context)
   local target = wanted(context.form.next)
   if session then return { redirect = target, cookie = session.token } end
   local status = problem.status or problem.code == "database_unavailable" and 503 or 422
-  return form({ next = target, login = type(context.form.login) == "string" and context.form.login or "" },
+  local shown = form({ next = target, login = type(context.form.login) == "string" and context.form.login or "" },
     sentence(problem), status)
+  shown.retry_after_s = problem.retry_after_s
+  return shown
 end
 
 function login.leave(context)

@@ -37,12 +37,23 @@ local function to_login(request, context)
   return go(context, LOGIN .. "?next=" .. encode(wanted))
 end
 
+local TITLES = { [403] = "Нельзя", [404] = "Не найдено", [405] = "Такой страницы нет", [409] = "Уже изменилось", [503] = "Сейчас не получается" }
+
+local SENTENCES = {
+  forbidden = "Это действие — для роли admin, а ваша роль только смотрит.",
+  not_found = "Такого здесь нет: ссылка устарела, или в адресе опечатка.",
+  method_not_allowed = "По этому адресу отправляют форму, открыть его нельзя. Вернитесь на страницу с формой.",
+  database_unavailable = "База данных не отвечает. Ничего не изменилось; попробуйте через минуту.",
+  not_ready = "Часть сервера сейчас не отвечает. Ничего не изменилось; попробуйте через минуту.",
+}
+
 local function refuse(problem, context)
   local document, status = problems.document(problem, context)
-  local title = status == 404 and "Не найдено" or status == 403 and "Нельзя" or "Не получилось"
-  local whole = page.whole("problem", { title = title, text = problem.message or document.detail, code = document.code,
+  local title = TITLES[status] or "Не получилось"
+  local whole = page.whole("problem", { title = title, text = problem.message or SENTENCES[document.code] or document.detail, code = document.code,
     request_id = context.request_id }, { title = title }, context)
-  local headers = problem.retry_after_s and { ["Retry-After"] = ("%d"):format(math.ceil(problem.retry_after_s)) }
+  local headers = problem.headers or {}
+  headers["Retry-After"] = problem.retry_after_s and ("%d"):format(math.ceil(problem.retry_after_s))
   return respond.html(context, whole.html, { status = status, headers = headers, unframed = true })
 end
 
@@ -50,6 +61,7 @@ local function answer(result, problem, context)
   if not result then return refuse(failure.of(problem), context) end
   local headers = {}
   if result.cookie then headers["Set-Cookie"] = panel.cookie(result.cookie, result.cookie == "" and 0 or 43200) end
+  headers["Retry-After"] = result.retry_after_s and ("%d"):format(math.ceil(result.retry_after_s))
   if result.redirect then return go(context, result.redirect, headers) end
   if result.stream then
     headers["Content-Type"], headers["Cache-Control"] = "text/csv; charset=utf-8", "no-store"
@@ -87,6 +99,16 @@ local function run_public(request, route, context)
     if not context.form then return refuse(problem, context) end
   end
   return run(request, route, context)
+end
+
+--- A path of the panel that is none, or a method it has not: a page of the panel all the same.
+function panel.unmatched(request, context)
+  context.language, context.query = "ru", input.query(request.query_string) or {}
+  local problem
+  context.admin, problem = check_session({ token = request:cookie(COOKIE) }, context)
+  if not context.admin and failure.of(problem).code ~= "database_unavailable" then return to_login(request, context) end
+  return refuse(problem or failure(request.allow and "method_not_allowed" or "not_found",
+    request.allow and { headers = { Allow = request.allow } } or nil), context)
 end
 
 --- @param request Request
