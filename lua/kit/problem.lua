@@ -56,6 +56,7 @@ function problem.document(failure, context)
     errors = failure.fields and field_errors(failure, context.language) or nil,
   }
   for name, value in pairs(failure.members or {}) do document[name] = value end
+  if type(document.detail) == "table" then document.detail = document.detail[context.language] or document.detail.ru end
   return document, status
 end
 

@@ -56,7 +56,7 @@
 ---@field headers? table<string, string>
 ---@field body? string|table           a table is sent as JSON
 ---@field problem? string              instead of a body: the code of a problem document
----@field detail? string               its sentence
+---@field detail? string|{ru: string, en: string}  its sentence, in both languages when it can
 ---@field retry_after_s? integer
 
 ---@class PluginRequest

@@ -286,7 +286,7 @@ end
 
 return {
   format = format, detail = detail,
-  price = price, weight_volume = weight_volume, phone_tel = phone_tel, types = types,
+  price = price, weight_volume = weight_volume, phone_tel = phone_tel, types = types, day_month = day_month,
   -- «19»: whole roubles for one kilometre, as the card shows them
   whole_roubles = function(kopecks, language)
     local use = words(language)

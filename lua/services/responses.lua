@@ -62,12 +62,33 @@ function responses.page(ask)
   return rows
 end
 
+-- What a driver waits for. That a message went out is no news.
+local NEWS = "r.driver_id = d.id AND r.status IN ('accepted', 'rejected', 'completed', 'failed')"
+  .. " AND r.updated_at > d.responses_seen_at"
+
+--- How many of a driver's responses got there since `mark_seen`.
+--- @return integer? count
+--- @return table? failure
+function responses.count_news(driver_id)
+  local row, problem = host.pg.one("SELECT count(*) AS news FROM drivers d JOIN responses r ON " .. NEWS
+    .. " WHERE d.id = $1::bigint", driver_id)
+  if not row then return nil, no_database(problem) end
+  return row.news
+end
+
+--- The driver looks at the list. Writes only when there was something new in it.
+function responses.mark_seen(driver_id)
+  return host.pg.query("UPDATE drivers d SET responses_seen_at = now() WHERE d.id = $1::bigint"
+    .. " AND EXISTS (SELECT 1 FROM responses r WHERE " .. NEWS .. ")", driver_id)
+end
+
 -- ---- who the driver is ----
 
---- What a response carries of its driver: {phone, name}, as remembered.
+--- What a response carries of its driver: {phone, name, is_known}; known is who gave a phone or has responded before.
 function responses.contact_of(driver_id)
   local row, problem = host.pg.one([[
-    SELECT phone, coalesce(contact_name, nullif(first_name, '')) AS name FROM drivers WHERE id = $1::bigint]], driver_id)
+    SELECT phone, coalesce(contact_name, nullif(first_name, '')) AS name,
+      phone IS NOT NULL OR contact_name IS NOT NULL AS is_known FROM drivers WHERE id = $1::bigint]], driver_id)
   if problem then return nil, no_database(problem) end
   return row or {}
 end

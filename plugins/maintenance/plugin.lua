@@ -14,14 +14,22 @@ local function is_ours(address, conf)
   return false
 end
 
+-- In the words of whoever asks.
+local function sentence(conf)
+  if conf.message then return conf.message end
+  if not conf.back_at then return { ru = "Чиним. Скоро вернёмся.", en = "Repairs, back soon." } end
+  return { ru = "Чиним. Вернёмся к " .. conf.back_at .. ".", en = "Repairs, back at " .. conf.back_at .. "." }
+end
+
 return {
-  name = "maintenance", version = "1.0.0", api = 1,
+  name = "maintenance", version = "1.1.0", api = 1,
   about = "Answers 503 while the product is being worked on.",
   stage = "edge", after = { "cors", "ip_filter" },
   on_error = "skip",
   config = {
     enabled = { type = "boolean", default = true, doc = "false: everybody passes" },
-    message = { type = "string", default = "Ведутся работы. Попробуйте позже.", max = 300, doc = "what drivers read" },
+    back_at = { type = "string", max = 40, doc = "when it is over, as drivers read it: \"15:30\"" },
+    message = { type = "string", max = 300, doc = "what drivers read instead of «Чиним. Вернёмся к …»" },
     retry_after_s = { type = "integer", default = 300, min = 1, max = 86400, doc = "when clients may ask again, seconds" },
     open_paths = { type = "list", default = { "/admin", "/webhooks/" }, doc = "paths that go on, by their beginning" },
     open_addresses = { type = "list", default = {}, doc = "addresses of people who may look" },
@@ -29,6 +37,6 @@ return {
 
   on_request = function(_, req, conf)
     if not conf.enabled or is_open(req.path, conf) or is_ours(req.address, conf) then return nil end
-    return { problem = "not_ready", status = 503, detail = conf.message, retry_after_s = conf.retry_after_s }
+    return { problem = "maintenance", status = 503, detail = sentence(conf), retry_after_s = conf.retry_after_s }
   end,
 }

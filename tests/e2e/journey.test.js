@@ -190,7 +190,7 @@ test('when the gateway is away the driver reads so, and another tariff can be pa
   await page.waitForFunction(() => document.querySelector('#pay-problem').textContent.trim() !== '');
   await page.click('.tariff:has([value="3_months"])');
   await press(page, 'MainButton');
-  await page.waitForSelector('[data-wait]', { timeout: 30000 });
+  await page.waitForSelector('#pay-state', { timeout: 30000 });
   assert.match(await page.locator('#pay-state').textContent(), /1 299 ₽/);
   await page.context().close();
 });

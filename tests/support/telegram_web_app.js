@@ -54,7 +54,11 @@
       onEvent(event, handler) { (listeners[event] ??= []).push(handler); },
       offEvent(event, handler) { listeners[event] = (listeners[event] ?? []).filter((one) => one !== handler); },
       requestWriteAccess(done) { record('requestWriteAccess')(); done?.(options.writeAccess ?? true); },
-      requestContact(done) { record('requestContact')(); done?.(options.contact ?? false); },
+      requestContact(done) {
+        record('requestContact')();
+        const { contact } = options;
+        done?.(Boolean(contact), contact && { status: 'sent', responseUnsafe: { contact } });
+      },
       showPopup(params, done) { record('showPopup')(params); done?.(options.popupButton ?? ''); },
       showAlert(text, done) { record('showAlert')(text); done?.(); },
       showConfirm(text, done) { record('showConfirm')(text); done?.(true); },

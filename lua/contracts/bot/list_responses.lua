@@ -37,6 +37,7 @@ return contract {
   errors = { database_unavailable = 503 },
 
   run = function(input, context)
+    if context.wants == "html" and not input.cursor then responses.mark_seen(context.driver_id) end -- the screen is opened
     local rows, problem = responses.page {
       driver_id = context.driver_id, filter = input.filter, limit = input.limit + 1,
       before = input.cursor and read_cursor(input.cursor),

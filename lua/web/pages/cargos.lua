@@ -16,19 +16,20 @@ local function facts(card)
   return table.concat(parts, " · ")
 end
 
-local function rate(card, context)
-  local say, parts = rules.texts.say, {}
+-- «19 ₽/км» and «712 км»; either may be missing.
+local function add_rate(card, context)
+  local say = rules.texts.say
   if card.price_per_km and card.price_per_km > 0 then
-    parts[1] = rules.card.whole_roubles(card.price_per_km, context.language) .. " " .. say("per_km", context.language)
+    card.per_km = rules.card.whole_roubles(card.price_per_km, context.language) .. " " .. say("per_km", context.language)
   end
   if card.distance_km and card.distance_km > 0 then
-    parts[#parts + 1] = ("%.0f %s"):format(card.distance_km, say("km", context.language))
+    card.distance = ("%.0f %s"):format(card.distance_km, say("km", context.language))
   end
-  return table.concat(parts, " · ")
 end
 
 local function decorate(card, context)
-  card.facts, card.rate = facts(card), rate(card, context)
+  card.facts = facts(card)
+  add_rate(card, context)
   card.response = card.response_status and responses.badge(card.response_status, context)
   return card
 end
@@ -107,8 +108,9 @@ function cargos.prices(output, context)
   local prices = {}
   for id, price in pairs(output.prices) do prices[#prices + 1] = { id = id, price = price } end
   table.sort(prices, function(a, b) return a.id < b.id end)
-  return page.render("cargo/prices", { prices = prices, gone = output.gone, time = page.clock(host.time.now()) },
-    context)
+  return page.render("cargo/prices", {
+    prices = prices, gone = output.gone, time = page.clock(host.time.now()), news = responses.news(context),
+  }, context)
 end
 
 function cargos.cities(output, context)

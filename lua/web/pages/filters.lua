@@ -1,4 +1,5 @@
 --- The filters as a driver sees them: chips above the list and the sheet's form.
+local host = host
 local page = require "web.pages.page"
 local rules = require "kit.rules"
 
@@ -18,8 +19,9 @@ local function city_chip(filters, side, arrow, context)
   return { text = text, clears = side .. "_point" }
 end
 
-local function short_date(shown)
-  return shown:sub(9, 10) .. "." .. shown:sub(6, 7)
+-- Noon in Moscow: the same day from Kaliningrad to Kamchatka.
+local function short_date(shown, context)
+  return page.short_date(host.time.parse_iso8601(shown .. "T09:00:00Z"), context.language)
 end
 
 -- «7,5» in Russian.
@@ -36,7 +38,7 @@ local function roubles(kopecks, context)
 end
 
 local SIMPLE = {
-  { "start_date", function(value) return short_date(value) end },
+  { "start_date", function(value, _, context) return short_date(value, context) end },
   { "weight_volume", function(value, say, context)
     local tonnes, cubic = decimal_text(value, context):match "^(.-)%-(.+)$"
     return ("%s %s / %s %s"):format(tonnes, say "tonnes", cubic, say "cubic")

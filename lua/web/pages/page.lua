@@ -37,11 +37,21 @@ end
 
 local HALF_A_YEAR_S = 183 * 86400
 
---- «26 февраля», with the year when it is more than half a year away.
+-- Dates further away than half a year are shown with it.
+local function year_of(seconds, parts)
+  return math.abs(seconds - host.time.now()) > HALF_A_YEAR_S and " " .. ("%d"):format(parts.year) or ""
+end
+
+--- «26 февраля»
 function page.long_date(seconds, language)
   local parts = host.time.parts(seconds, host.config.timezone)
-  local year = math.abs(seconds - host.time.now()) > HALF_A_YEAR_S and " " .. ("%d"):format(parts.year) or ""
-  return ("%d %s%s"):format(parts.day, rules.texts.month(parts.month, language), year)
+  return ("%d %s%s"):format(parts.day, rules.texts.month(parts.month, language), year_of(seconds, parts))
+end
+
+--- «26 фев»
+function page.short_date(seconds, language)
+  local parts = host.time.parts(seconds, host.config.timezone)
+  return rules.card.day_month(parts, language) .. year_of(seconds, parts)
 end
 
 --- YYYY-MM-DD of today plus some days, in the configured zone.

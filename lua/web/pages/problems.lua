@@ -1,5 +1,6 @@
 --- Failures as HTML. Each says by HX-Retarget and HX-Reswap where it belongs, so the page around it stays usable.
 local page = require "web.pages.page"
+local rules = require "kit.rules"
 
 local problems = {}
 
@@ -37,6 +38,26 @@ function problems.edge(failure, document, context)
   local retry_s = document.status >= 429 and math.max(5, math.ceil(failure.retry_after_s or 0)) or nil
   return page.render("parts/edge", { text = document.detail, retry_s = retry_s, again = not retry_s }, context),
     placed("#app", "outerHTML")
+end
+
+-- Everything rests: the page says so and asks again by itself.
+local function rest(failure, document, context)
+  return page.render("parts/edge", {
+    title = rules.texts.say("maintenance", context.language), text = document.detail,
+    retry_s = math.ceil(failure.retry_after_s or 60),
+  }, context)
+end
+
+--- A refusal of a plugin. A browser gets a page; the open app is told in a corner, or gives way while everything rests.
+function problems.of_plugin(failure, document, context)
+  local rests = document.code == "maintenance"
+  if context.is_htmx then
+    if not rests then return problems.toast(failure, document, context) end
+    return rest(failure, document, context), placed("#app", "outerHTML")
+  end
+  if not rests then return problems.whole_page(failure, document, context) end
+  local title = rules.texts.say("maintenance", context.language)
+  return page.render("layout", { body = rest(failure, document, context), title = title }, context)
 end
 
 --- A page of its own, for a browser at an unknown address.

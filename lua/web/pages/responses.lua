@@ -1,4 +1,5 @@
 --- Responses as HTML: the block `#resp` of a cargo's sheet, and the driver's list of them.
+local count_news = require "contracts.bot.count_news"
 local host = host
 local page = require "web.pages.page"
 local problems = require "web.pages.problems"
@@ -10,12 +11,18 @@ local TONES = {
   queued = "warn", sent = "info", accepted = "ok", rejected = "fail", completed = "ok", failed = "fail",
 }
 
-local function moment(text, context)
-  local seconds = text and host.time.parse_iso8601(text)
+-- «отправлен 26 янв 10:15»; of what has not gone out yet only when it was made.
+local function when(response, context)
+  local seconds = host.time.parse_iso8601(response.sent_at or response.created_at)
   if not seconds then return "" end
-  local parts = host.time.parts(seconds, host.config.timezone)
-  local format = context.language == "en" and "%02d/%02d %02d:%02d" or "%02d.%02d %02d:%02d"
-  return format:format(parts.day, parts.month, parts.hour, parts.min)
+  local time = page.short_date(seconds, context.language) .. " " .. page.clock(seconds)
+  return response.sent_at and rules.texts.say("resp_when", context.language, { time = time }) or time
+end
+
+--- The number at «Отклики»; nil when it cannot be had, and then nothing is shown or changed.
+function responses.news(context)
+  local counted = count_news.run({}, context)
+  return counted and counted.count
 end
 
 --- A status as a badge: word, icon and colour.
@@ -29,15 +36,17 @@ local function decorate(response, context)
   for name, value in pairs(responses.badge(response.status, context)) do response[name] = value end
   response.line = say("status_line_" .. response.status, language)
   response.poll_s = rules.responses.poll_s(response.status, age_s)
-  response.when = moment(response.sent_at or response.created_at, context)
+  response.when = when(response, context)
   return response
 end
 
+-- Asked once: who has answered a cargo before is not asked again, with a phone or without.
 local function contact_of(context)
   local contact = context.contact or {}
+  local phone = contact.phone and rules.phone.shown(contact.phone)
   return {
-    name = contact.name, phone = contact.phone and rules.phone.shown(contact.phone),
-    is_known = contact.phone ~= nil and contact.phone ~= "",
+    name = contact.name, phone = phone, is_known = contact.is_known,
+    shown = table.concat({ contact.name or phone, contact.name and phone }, ", "),
   }
 end
 
@@ -48,7 +57,7 @@ function responses.block(cargo, context)
   return page.render("response/block", {
     cargo_id = cargo.id, price = cargo.price, title = cargo.title,
     response = context.response and decorate(context.response, context),
-    can_respond = context.can_respond, contact = contact_of(context),
+    can_respond = context.can_respond, contact = contact_of(context), news = context.response and responses.news(context),
   }, context)
 end
 
@@ -81,8 +90,10 @@ local FILTERS = { { "all", "resp_all" }, { "waiting", "resp_waiting" }, { "accep
 --- The first page is the screen; a further one takes the place of the button that asked for it.
 function responses.list(output, context)
   for _, response in ipairs(output.data) do decorate(response, context) end
+  local empty = context.filter == "all" and "resp_empty" or "resp_none_such"
   return page.render(context.is_next_page and "response/items" or "response/list", {
     responses = output.data, next_cursor = output.next_cursor, filter = context.filter, filters = FILTERS,
+    empty = empty,
   }, context)
 end
 

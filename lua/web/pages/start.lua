@@ -7,6 +7,7 @@ local find_bot = require "contracts.bot.find_bot"
 local host = host
 local list_cargos = require "contracts.cargo.list_cargos"
 local page = require "web.pages.page"
+local responses = require "web.pages.responses"
 local rules = require "kit.rules"
 local show_me = require "contracts.account.show_me"
 local show_paywall = require "contracts.billing.show_paywall"
@@ -38,7 +39,7 @@ local function app_values(context)
   local form = filters_page.form(filters, context)
   form.results = first_results(filters, context)
   form.driver_id, form.start_param, form.bot_url = context.driver_id, context.start_param, bot_url()
-  form.chips = filters_page.chips(filters, context)
+  form.chips, form.news = filters_page.chips(filters, context), responses.news(context)
   return form
 end
 

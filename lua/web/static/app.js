@@ -8,8 +8,11 @@
   function on(events, does) { events.split(' ').forEach(function (name) { doc.addEventListener(name, does); }); }
   function tg() { return window.Telegram && window.Telegram.WebApp; }
   function can(version) { var app = tg(); return app && app.isVersionAtLeast && app.isVersionAtLeast(version) && app; }
+  function hidden() { return doc.hidden || away; }
   function seen(element) { return element && element.getClientRects().length > 0; }
   var token = fura.keep('token'), autoPages = 0, opener = null, started = false, signedInAt = 0, signingIn = null;
+  var DRAFTS = '#resp [name=name],#resp [name=phone],#promo input'; // typed once, kept for this window
+  var away = false; // Telegram shows something else over us
   var AUTH = '/api/v1/auth/telegram', wide = matchMedia('(min-width:720px)');
 
   // ---- login ----
@@ -21,14 +24,15 @@
   // Instead of the app: one of the sentences that the page brought along.
   function edge(name) {
     var made = $('#tpl-' + name).content.firstElementChild.cloneNode(true), dev = $('#dev-login');
-    $$('dialog').forEach(function (dialog) { if (dialog.open) dialog.close(); });
+    layers().forEach(function (dialog) { dialog.close(); });
     app().replaceWith(made);
     if (dev) { made.after(dev); htmx.process(dev); }
+    retryLater();
     mirror();
   }
   function login() {
     if (!initData()) return edge(tg() && tg().platform && tg().platform !== 'unknown' ? 'menu' : 'outside');
-    if (app().dataset.page) return signIn().then(ready, function () { edge('refused'); });
+    if (app().dataset.page) return signIn().then(ready, notSignedIn);
     return htmx.ajax('POST', AUTH, { values: { init_data: initData() }, target: '#app', swap: 'outerHTML' });
   }
   // A new session without touching the page; one at a time.
@@ -42,10 +46,11 @@
     }).then(function (session) { token = fura.keep('token', session.session_token); signedInAt = Date.now(); });
     return signingIn;
   }
+  function notSignedIn(answer) { edge(answer.status < 500 ? 'refused' : 'busy'); }
   function begin() {
     var auth = app().dataset.auth, user = userId();
     if (auth === 'ok' && !(user && app().dataset.driver !== user)) return ready();
-    if (auth === 'edge') return;
+    if (auth === 'edge') return retryLater();
     if (initData()) return login();
     // Outside of Telegram, or its library, which is late on purpose, knows what the address did not tell.
     var script = $('script[src*="telegram-web-app"]'), asked = false;
@@ -68,7 +73,7 @@
   function openWanted() {
     if (openWanted.done || app().dataset.page) return;
     openWanted.done = true;
-    var query = new URLSearchParams(location.search), start = app().dataset.start || new URLSearchParams(initData()).get('start_param') || '';
+    var query = new URLSearchParams(location.search), start = query.get('tgWebAppStartParam') || app().dataset.start || new URLSearchParams(initData()).get('start_param') || '';
     var cargo = query.get('cargo') || start.replace(/^cargo_/, ''), payment = query.get('payment') || start.replace(/^pay_/, '');
     if (/^\d{1,18}$/.test(cargo)) openCargo(null, '/api/v1/cargos/' + cargo);
     else if (/^[0-9a-f-]{36}$/.test(payment)) openPay(null, '/api/v1/payments/' + payment);
@@ -82,6 +87,18 @@
     detail.headers['Accept-Language'] = root.lang;
     if (element.getAttribute('role') === 'combobox') detail.parameters = { q: element.value.trim() };
   });
+  // Nothing is asked while nobody looks: `resume` asks at once.
+  on('htmx:beforeRequest', function (event) {
+    if (isPoll(event.detail.elt) && hidden()) event.preventDefault();
+    mirror();
+  });
+  function isPoll(part) { return 'poll' in part.dataset; }
+  // What asks by itself keeps what it shows when it is refused, and tries again later.
+  function isQuiet(detail) {
+    return isPoll(detail.elt) && (!detail.xhr.status || detail.xhr.status >= 400 && detail.xhr.getResponseHeader('HX-Retarget'));
+  }
+  function askPolls() { if (!hidden()) $$('[data-poll]').forEach(function (part) { htmx.trigger(part, 'fura:check'); }); }
+  function resume() { if (!hidden()) { priceTick(); askPolls(); retryLater(); } }
   // Before the answer is put into the page: what loads itself there speaks with the new token.
   on('htmx:beforeOnLoad', function (event) {
     var fresh = event.detail.xhr.getResponseHeader('X-Session-Token');
@@ -90,6 +107,15 @@
   on('htmx:afterRequest', function (event) {
     var detail = event.detail, xhr = detail.xhr;
     if (xhr.status === 401) return onUnauthorised(xhr, detail);
+    if (isQuiet(detail)) {
+      if (askPolls.pressed) toast(silence());
+      setTimeout(function () { htmx.trigger(detail.elt, 'fura:check'); }, 20000);
+    }
+    if (isPoll(detail.elt)) { askPolls.pressed = false; return mirror(); }
+    if (detail.elt.id === 'resp' && (xhr.status === 402 || xhr.status === 404)) { // locked, or gone, meanwhile
+      step('');
+      htmx.trigger('#sheet [data-reload]', 'fura:reload');
+    }
     if (xhr.status === 429) countDown(detail.elt, xhr.getResponseHeader('Retry-After') || 1);
     if (detail.elt.id === 'filters') { if (xhr.status === 400) openFilters(); else if (xhr.status) closeFilters(); }
     if (xhr.status >= 400) haptic('notificationOccurred', 'error');
@@ -107,7 +133,7 @@
     if (Date.now() - signedInAt < 10000 && !signingIn) return edge('refused');
     signIn().then(function () {
       htmx.ajax(request.verb, request.path, { source: detail.elt, target: detail.target, values: request.parameters });
-    }, function () { edge('refused'); });
+    }, notSignedIn);
   }
   function countDown(button, seconds) {
     if (button.tagName !== 'BUTTON' || button.children.length) return;
@@ -121,13 +147,14 @@
   }
   on('htmx:beforeSwap', function (event) {
     var type = event.detail.xhr.getResponseHeader('Content-Type') || '';
-    if (type.indexOf('text/html') !== 0) event.detail.shouldSwap = false;
+    if (type.indexOf('text/html') !== 0 || isQuiet(event.detail)) event.detail.shouldSwap = false;
   });
   on('htmx:sendError htmx:timeout', function (event) {
     setOffline();
     stopBusy();
-    if (navigator.onLine !== false && !/price-sink|pay-state/.test(event.detail.elt.id)) toast($('#price-sink').dataset.silent);
+    if (navigator.onLine !== false && !isPoll(event.detail.elt)) toast(silence());
   });
+  function silence() { return $('#price-sink').dataset.silent; }
   function stopBusy() { $$('#results,#sheet>[aria-busy]').forEach(function (part) { part.removeAttribute('aria-busy'); }); }
 
   on('htmx:afterSwap', function (event) {
@@ -143,6 +170,9 @@
     if (dialog.dataset.step === 'respond' && !$('#resp .step')) { haptic('notificationOccurred', 'success'); step(''); }
     if (dialog.dataset.step === 'pay' && target.id !== 'pay-state' && $('#step').contains(event.detail.elt)) present();
     if (ours && ours.dataset.auth === 'ok' && !started) ready();
+    if ($('#promo[data-changed]')) fura.keep('draft-code', '');
+    $$(DRAFTS).forEach(function (input) { if (input.value === input.defaultValue) input.value = fura.keep('draft-' + input.name) || input.value; });
+    if (ours && ours.dataset.auth === 'edge') { layers().forEach(function (one) { one.close(); }); body.classList.remove('layered', 'typing'); }
     if (target.id === 'cargo-cards') dropRepeats();
     if (event.detail.elt.id === 'results') autoPages = 0;
     onPay();
@@ -168,7 +198,7 @@
   function retryLater() {
     var button = $('[data-retry]');
     clearTimeout(retryLater.timer);
-    if (button) retryLater.timer = setTimeout(function () { if (seen(button) && !doc.hidden) button.click(); }, button.dataset.retry * 1000);
+    if (button) retryLater.timer = setTimeout(function () { if (seen(button) && !hidden()) button.click(); }, button.dataset.retry * 1000);
   }
 
   // ---- loading ahead: three pages by itself, then the button must be pressed ----
@@ -249,7 +279,6 @@
     var parts = /^rgb\((\d+), (\d+), (\d+)\)$/.exec(text);
     return parts && '#' + parts.slice(1).map(function (v) { return ('0' + Number(v).toString(16)).slice(-2); }).join('');
   }
-  on('htmx:beforeRequest', mirror);
   function haptic(kind, value) { var web = can('6.1'); if (web) web.HapticFeedback[kind](value); }
 
   // ---- a cargo, a response, the subscription ----
@@ -278,6 +307,18 @@
     }
     if ($('#sheet [data-gone]')) $$('.card.selected').forEach(function (card) { card.classList.add('gone'); });
   }
+  // Once, before the first response: may the bot write, and which number is theirs. Either may be refused.
+  function askTelegram() {
+    var web = can('6.9'), field = $('#resp [name=phone]');
+    if (!web || !initData() || field.value || fura.keep('asked')) return;
+    fura.keep('asked', '1');
+    web.requestWriteAccess(function () {
+      web.requestContact(function (shared, answer) {
+        var contact = shared && answer && answer.responseUnsafe && answer.responseUnsafe.contact;
+        if (contact && !field.value) field.value = '+' + contact.phone_number.replace(/\D/g, '');
+      });
+    });
+  }
   function openPay(from, path) {
     $('#step').replaceChildren($('#tpl-pay').content.cloneNode(true));
     $('#sheet-box').dataset.step = 'pay';
@@ -304,7 +345,6 @@
     else if (web) web.openLink(href);
     else window.open(href, '_blank', 'noopener');
   }
-  function checkPayment() { if (!doc.hidden) $$('[data-wait]').forEach(function (wait) { htmx.trigger(wait, 'fura:check'); }); }
 
   // ---- filters ----
   function form() { return $('#filters'); }
@@ -322,10 +362,13 @@
       else input.value = '';
     });
     $$('[data-range=' + name + ']', form()).forEach(function (input) { input.value = ''; });
+    markDates();
     if (name === 'weight_volume') $$('[data-own]').forEach(function (input) { input.value = ''; });
   }
+  function markDates() { $$('[data-date]').forEach(function (chip) { chip.setAttribute('aria-pressed', String(chip.dataset.date === field('start_date')[0].value)); }); }
   function reset() { $$('[data-filter]', form()).forEach(function (part) { clear(part.dataset.filter); }); }
   function compose() { // one's own weight and volume, and the fields of «Ещё»
+    markDates();
     var own = $('#own-wv'), parts = $$('[data-own]').map(function (input) { return input.value.trim().replace(',', '.'); });
     if (own.checked) own.value = parts[0] || parts[1] ? (parts[0] || '1000') + '-' + (parts[1] || '200') : '';
     $$('[data-range]', form()).forEach(function (input) {
@@ -343,6 +386,7 @@
     if (!dialog || dialog.open) return;
     openLayer(dialog, from);
     present();
+    markDates();
     $$('.types', dialog).forEach(function (box) { if (!box.children.length) htmx.trigger(box, 'fura:open'); });
   }
   function closeFilters() { var dialog = $('#filters-box'); if (dialog && dialog.open) dialog.close(); }
@@ -440,9 +484,9 @@
     back: goBack,
     apply: apply,
     reset: reset,
-    respond: function () { step('respond'); },
+    respond: function () { step('respond'); askTelegram(); },
     login: function () { location.reload(); },
-    check: checkPayment,
+    check: function () { askPolls.pressed = true; askPolls(); },
     'reset-apply': function () { reset(); apply(); },
     all: function () { $('[name=mode][value=all]').checked = true; apply(); },
     'clear-city': function (button) { setCity(cityOf(button), '', '', ''); button.blur(); },
@@ -460,7 +504,7 @@
     if (data.act) return ACTS[data.act](at);
     if (data.clear) { clear(data.clear); return apply(); }
     if (data.open) return openFilters(at);
-    if ('date' in data) { field('start_date')[0].value = data.date; return haptic('selectionChanged'); }
+    if ('date' in data) { field('start_date')[0].value = data.date; markDates(); return haptic('selectionChanged'); }
     if (at.getAttribute('role') === 'option') return take(at);
     if ('cargo' in data || at.classList.contains('cover')) return openCargo(at.closest('.card'));
     if (data.copy) return copy(at);
@@ -479,6 +523,7 @@
     if (form() && form().contains(input)) compose();
   });
   on('input', function (event) {
+    if (event.target.matches(DRAFTS)) fura.keep('draft-' + event.target.name, event.target.value);
     var input = combobox(event.target);
     if (!input) return;
     $$('[type=hidden]', cityOf(input)).forEach(function (hidden) { hidden.value = ''; });
@@ -493,7 +538,7 @@
   // ---- prices, offline, Telegram ----
   function priceTick() {
     var ids = $$('#cargo-cards>.card:not(.gone)').map(function (card) { return card.id.slice(11); }).filter(Boolean).slice(0, 200);
-    if (doc.hidden || navigator.onLine === false || body.classList.contains('layered') || !ids.length || !form()) return;
+    if (hidden() || navigator.onLine === false || body.classList.contains('layered') || !form()) return;
     var values = Object.fromEntries(Array.from(new FormData(form())).filter(function (pair) { return pair[1]; }));
     values.seen_ids = ids.join(',');
     htmx.ajax('GET', '/api/v1/cargos/prices', { source: '#price-sink', target: '#price-sink', swap: 'none', values: values });
@@ -501,11 +546,12 @@
   on('htmx:oobBeforeSwap', function (event) {
     var old = event.detail.target, fresh = event.detail.fragment.firstElementChild;
     if (!fresh || !/^cargo-price-/.test(fresh.id)) return;
-    var before = old.firstChild.textContent.trim(), note = doc.createElement('small');
+    var before = old.firstChild.textContent.trim(), rate = $('[data-rate]', old.parentNode), note = rate || doc.createElement('small');
     if (before === fresh.firstChild.textContent.trim()) { event.detail.shouldSwap = false; return; }
-    note.textContent = $('#price-sink').dataset.was.replace('#', before);
-    fresh.append(' ', note);
-    setTimeout(function () { note.remove(); }, 60000);
+    // The old rate per km is wrong now, and its place is free.
+    note.textContent = $('#price-sink').dataset.was.replace('#', before) + (rate && rate.nextSibling ? ' · ' : '');
+    if (!rate) fresh.append(' ', note);
+    setTimeout(function () { note.textContent = ''; }, 60000);
   });
   on('htmx:oobAfterSwap', function (event) {
     var id = event.target.dataset && event.target.dataset.gone, card = id && $('#cargo-card-' + id);
@@ -523,7 +569,7 @@
   }
   addEventListener('offline', setOffline);
   addEventListener('online', setOffline);
-  doc.addEventListener('visibilitychange', checkPayment);
+  doc.addEventListener('visibilitychange', resume);
   setTimeout(priceTick, 5000);
   setInterval(priceTick, 30000);
 
@@ -537,7 +583,8 @@
       web.BackButton.onClick(goBack);
       [web.MainButton, web.SecondaryButton].forEach(function (native) { if (native) native.onClick(function () { if (native.fura) native.fura.click(); }); });
       web.onEvent('themeChanged', function () { fura.theme(web.themeParams); paint(web); mirror(); });
-      web.onEvent('activated', function () { priceTick(); checkPayment(); });
+      web.onEvent('activated', function () { away = false; resume(); });
+      web.onEvent('deactivated', function () { away = true; });
       paint(web);
       mirror();
     }

@@ -15,7 +15,7 @@
   // Kept for the next page of this window; private modes may refuse.
   function keep(key, value) {
     try {
-      if (value) store.setItem('fura:' + key, value);
+      if (value != null) store.setItem('fura:' + key, value);
       return value || store.getItem('fura:' + key) || '';
     } catch (e) { return value || ''; }
   }

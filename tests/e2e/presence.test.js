@@ -1,0 +1,291 @@
+'use strict';
+// What the app does by itself: asks for news while somebody looks and rests while nobody does, tells of answers, keeps
+// what was typed, and gives way while the product is being worked on.
+const { test, before, after } = require('node:test');
+const assert = require('node:assert/strict');
+const { AppCopy } = require('../support/app_copy.js');
+const { Product } = require('../support/product.js');
+const { MiniApp, cards, openCargo, press, telegramCalls, untilListed } = require('../support/mini_app.js');
+const { SETTINGS } = require('../support/fura.js');
+const { until } = require('../support/client.js');
+
+const GROUP = SETTINGS.TELEGRAM_RESPONSES_CHAT_ID;
+const MINUTE_MS = 60000;
+let copy;
+let product;
+let app;
+
+before(async () => {
+  copy = new AppCopy();
+  product = await Product.start({ root: copy.root, env: { FURA_RATE_LIMITS: 'off' } });
+  app = await MiniApp.start(product);
+});
+after(async () => {
+  await app?.close();
+  await product?.stop();
+  copy?.close();
+});
+
+const messages = (chat) => product.simulators.telegram.chats.get(String(chat)) ?? [];
+
+/** The dispatcher presses a button under the message about this driver's response to this cargo. */
+async function decide(driver, cargo, button) {
+  const message = await until(() => messages(GROUP).find((one) => one.text.includes(cargo) && one.text.includes(driver.id)), { what: 'the message' });
+  await product.control('telegram').post('press', { chat_id: Number(GROUP), message_id: message.message_id, button });
+}
+
+async function withAccess(driver) {
+  const client = await product.login(driver);
+  await product.buyAccess(client);
+  return client;
+}
+
+/** Answered before the app is opened, which ends this session: the first so many cargos of the list. */
+async function respond(driver, count) {
+  const client = await withAccess(driver);
+  const { json } = await client.get('/api/v1/cargos?mode=my');
+  const ids = json.cards.slice(0, count).map((card) => card.id);
+  for (const id of ids) assert.equal((await client.post('/api/v1/responses', { cargo_id: id, name: 'Иван' })).status, 202);
+  return ids;
+}
+
+const untilAccepted = (driver, count) => until(async () => (await product.postgres.value(
+  `SELECT count(*) FROM responses WHERE driver_id = ${driver.id} AND status = 'accepted'`)) === String(count), { what: 'the decision' });
+
+/** The page's clock is ours from here on: timers run when the test says so. */
+async function openWithClock(driver) {
+  const page = await app.open({ driver, path: '/livez' });
+  await page.clock.install();
+  await page.goto(`${product.client.url}/#tgWebAppData=${encodeURIComponent(product.initData(driver))}&tgWebAppPlatform=android`);
+  await untilListed(page);
+  page.asked = [];
+  page.on('request', (request) => page.asked.push(new URL(request.url()).pathname));
+  return page;
+}
+
+/** Another app comes over ours, or ours comes back: by the browser's word, or by Telegram's. */
+const WAYS = {
+  'the page is hidden': {
+    leave: (page) => page.evaluate(() => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }),
+    come: (page) => page.evaluate(() => {
+      delete document.hidden;
+      document.dispatchEvent(new Event('visibilitychange'));
+    }),
+  },
+  'Telegram is minimised': {
+    leave: (page) => page.evaluate(() => window.telegramEmit('deactivated')),
+    come: (page) => page.evaluate(() => window.telegramEmit('activated')),
+  },
+};
+
+let lastId = 1600;
+for (const [name, { leave, come }] of Object.entries(WAYS)) {
+  test(`while ${name} nobody asks about a payment; back again the result comes at once`, async () => {
+    const page = await openWithClock({ id: ++lastId });
+    await page.click('.bar a');
+    await page.waitForSelector('.tariff');
+    await press(page, 'MainButton');
+    await page.waitForSelector('#pay-state');
+    const id = new URL(await page.locator('#pay-screen a.main').getAttribute('href')).pathname.split('/').pop();
+    await leave(page);
+    page.asked.length = 0;
+    await page.clock.runFor(5 * MINUTE_MS);
+    assert.deepEqual(page.asked, []);
+    await product.control('yookassa').post('pay', { id });
+    await until(async () => (await product.postgres.value(`SELECT status FROM payments WHERE driver_id = ${lastId}`)) === 'succeeded', { what: 'the payment' });
+    await come(page);
+    await page.waitForSelector('#pay-screen .mark.ok');
+    await page.context().close();
+  });
+
+  test(`while ${name} nobody asks about a response or prices; back again the answer comes at once`, async () => {
+    const driver = { id: ++lastId, first_name: 'Иван' };
+    const [cargo] = await respond(driver, 1);
+    const page = await openWithClock(driver);
+    await openCargo(page, page.locator(`#cargo-card-${cargo}`));
+    await page.waitForSelector('#resp .badge');
+    await leave(page);
+    page.asked.length = 0;
+    await page.clock.runFor(5 * MINUTE_MS);
+    assert.deepEqual(page.asked, []);
+    await decide(driver, cargo, 'Принять');
+    await untilAccepted(driver, 1);
+    await come(page);
+    await page.waitForSelector('#resp .badge.ok');
+    await page.context().close();
+  });
+}
+
+test('an answer that is refused while the app asks by itself leaves the screen as it is, and is asked for again', async () => {
+  const driver = { id: ++lastId, first_name: 'Иван' };
+  const [cargo] = await respond(driver, 1);
+  const page = await openWithClock(driver);
+  await openCargo(page, page.locator(`#cargo-card-${cargo}`));
+  await page.waitForSelector('#resp .badge');
+  await page.route(`**/api/v1/cargos/${cargo}`, (route) => route.fulfill({
+    status: 503, contentType: 'text/html; charset=utf-8', headers: { 'HX-Retarget': '#sheet', 'HX-Reswap': 'innerHTML' }, body: '<p>broken</p>',
+  }));
+  const refused = page.waitForResponse((answer) => answer.status() === 503);
+  await page.clock.runFor(MINUTE_MS / 2);
+  await refused;
+  await page.unroute(`**/api/v1/cargos/${cargo}`);
+  assert.equal(await page.locator('#sheet .route').count(), 1);
+  const again = page.waitForResponse((answer) => answer.status() === 200 && answer.url().endsWith(cargo));
+  await page.clock.runFor(MINUTE_MS / 2);
+  await again;
+  await page.context().close();
+});
+
+test('the number at «Отклики» counts answers since the list was last opened', async () => {
+  const driver = { id: ++lastId, first_name: 'Иван' };
+  const ids = await respond(driver, 3);
+  await decide(driver, ids[0], 'Принять');
+  await decide(driver, ids[1], 'Отклонить');
+  const page = await app.open({ driver });
+  await untilListed(page);
+  const badge = page.locator('#response-count');
+  const shows = (text) => page.waitForFunction((wanted) => document.querySelector('#response-count').textContent === wanted, text);
+  await shows('2 новых ответа');
+  await page.click('[data-act=root][data-root=responses]');
+  await page.waitForSelector('.resp-card .badge.ok');
+  await page.waitForSelector('#response-count', { state: 'hidden' });
+  await page.click('[data-act=root][data-root=cargos]');
+  await decide(driver, ids[2], 'Принять');
+  await untilAccepted(driver, 2);
+  await page.evaluate(() => window.telegramEmit('activated'));
+  await shows('1 новый ответ');
+  assert.equal(await badge.isVisible(), true);
+  await page.reload();
+  await untilListed(page);
+  await shows('1 новый ответ');
+  await page.context().close();
+});
+
+test('before the first response Telegram is asked for the right to write and for the number, once', async () => {
+  const driver = { id: ++lastId, first_name: 'Иван' };
+  await withAccess(driver);
+  const page = await app.open({ driver, telegram: { contact: { phone_number: '79998887766' } } });
+  await untilListed(page);
+  await openCargo(page);
+  await press(page, 'MainButton');
+  await page.waitForFunction(() => document.querySelector('#resp [name=phone]').value === '+79998887766');
+  assert.equal((await telegramCalls(page, 'requestWriteAccess')).length, 1);
+  await press(page, 'BackButton');
+  await press(page, 'MainButton');
+  await page.waitForSelector('#resp-title');
+  assert.equal((await telegramCalls(page, 'requestContact')).length, 1);
+  await press(page, 'MainButton');
+  await page.waitForSelector('#resp .badge');
+  await press(page, 'BackButton');
+  await openCargo(page, cards(page).nth(1));
+  await page.waitForSelector('#resp button.send');
+  assert.match(await page.locator('#resp .link').textContent(), /^Отклик от: Иван, \+7/);
+  await page.context().close();
+});
+
+test('who refuses to give a number may leave it out, and is not asked again', async () => {
+  const driver = { id: ++lastId, first_name: 'Иван' };
+  await withAccess(driver);
+  const page = await app.open({ driver });
+  await untilListed(page);
+  await openCargo(page);
+  await press(page, 'MainButton');
+  await page.waitForSelector('#resp-title');
+  await press(page, 'MainButton');
+  await page.waitForSelector('#resp .badge');
+  await press(page, 'BackButton');
+  await openCargo(page, cards(page).nth(1));
+  assert.equal(await page.locator('#resp .link').textContent(), 'Отклик от: Иван · Изменить');
+  await page.context().close();
+});
+
+test('a name half typed is there again after a reload', async () => {
+  const driver = { id: ++lastId, first_name: 'Иван' };
+  await withAccess(driver);
+  const page = await app.open({ driver });
+  await untilListed(page);
+  await openCargo(page);
+  await press(page, 'MainButton');
+  await page.fill('#resp [name=name]', 'Иван Петров');
+  await page.reload();
+  await untilListed(page);
+  await openCargo(page);
+  await press(page, 'MainButton');
+  assert.equal(await page.locator('#resp [name=name]').inputValue(), 'Иван Петров');
+  await page.context().close();
+});
+
+test('access that ended meanwhile shows the lock instead of a refusal', async () => {
+  const driver = { id: ++lastId, first_name: 'Иван' };
+  await withAccess(driver);
+  const page = await app.open({ driver });
+  await untilListed(page);
+  await openCargo(page);
+  await press(page, 'MainButton');
+  await page.waitForSelector('#resp-title');
+  await page.route('**/api/v1/responses', (route) => route.fulfill({ status: 402, contentType: 'text/html; charset=utf-8',
+    headers: { 'HX-Retarget': '#resp-problem', 'HX-Reswap': 'innerHTML' }, body: 'Нужна подписка.' }));
+  const reloaded = page.waitForResponse((answer) => /\/api\/v1\/cargos\/\d+$/.test(answer.url()));
+  await press(page, 'MainButton');
+  await reloaded;
+  await page.waitForFunction(() => document.querySelector('#sheet-box').dataset.step === '');
+  await page.context().close();
+});
+
+test('the bot\'s button behind «/start cargo_…» opens that cargo', async () => {
+  const driver = { id: ++lastId };
+  const client = await product.login(driver);
+  const { json: list } = await client.get('/api/v1/cargos?mode=my');
+  const message = { message_id: 1, date: 1, chat: { id: driver.id, type: 'private' }, from: { id: driver.id, is_bot: false, first_name: 'Иван' },
+    text: `/start cargo_${list.cards[4].id}` };
+  await product.client.post('/webhooks/telegram', { update_id: 1, message }, { 'x-telegram-bot-api-secret-token': SETTINGS.TELEGRAM_WEBHOOK_SECRET });
+  const [greeting] = await until(() => messages(driver.id).length && messages(driver.id), { what: 'the greeting' });
+  const { url } = greeting.reply_markup.inline_keyboard[0][0].web_app;
+  const page = await app.open({ driver, path: `/${new URL(url).search}` });
+  await page.waitForSelector('#sheet .route');
+  assert.match(await page.locator('#sheet-title').textContent(), new RegExp(list.cards[4].id));
+  await page.context().close();
+});
+
+/** Use these plugins from now on. */
+async function use(plugins) {
+  copy.configure(plugins);
+  const end = await product.fura.command('reload');
+  assert.equal(end.code, 0, end.output);
+}
+
+// The last one: what is left of the pages would meet closed doors.
+test('maintenance: the open app gives way at the next touch, pages say when it is over, and both come back by themselves', async () => {
+  const driver = { id: ++lastId };
+  const page = await openWithClock(driver);
+  await openCargo(page);
+  await use('{ maintenance = { back_at = "15:30", retry_after_s = 120 } }');
+  try {
+    const api = await product.client.get('/api/v1/tariffs');
+    assert.equal(api.status, 503);
+    assert.equal(api.json.code, 'maintenance');
+    assert.equal(api.json.detail, 'Чиним. Вернёмся к 15:30.');
+    assert.equal(api.headers['retry-after'], '120');
+    const ticked = page.waitForResponse((answer) => answer.status() === 503);
+    await press(page, 'BackButton');
+    await page.clock.runFor(MINUTE_MS);
+    await ticked;
+    assert.ok(await cards(page).count() > 0, 'what was asked by itself takes nothing away');
+    await cards(page).nth(1).locator('a.cover').click();
+    await page.waitForSelector('main.edge');
+    assert.equal(await page.locator('.edge [role=status]').textContent(), 'Чиним. Вернёмся к 15:30.');
+    assert.equal(await page.locator('dialog[open]').count(), 0);
+    const other = await app.open({ driver: { id: ++lastId, language_code: 'en' }, device: { locale: 'en-GB' } });
+    assert.equal(await other.locator('.edge [role=status]').textContent(), 'Repairs, back at 15:30.');
+    assert.equal(await other.evaluate(() => document.documentElement.dataset.scheme), 'light');
+    await other.context().close();
+  } finally {
+    await use('{}');
+  }
+  await page.clock.runFor(2 * MINUTE_MS);
+  await untilListed(page);
+  await page.context().close();
+});
