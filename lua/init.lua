@@ -149,7 +149,7 @@ end
 
 -- In the name of a plugin.
 local function refuse_plainly(request, problem)
-  return refuse(nil, problem, make_context(request))
+  return respond.failure(make_context(request), problem, problems.of_plugin)
 end
 
 -- Probes and figures must not depend on plugins.
