@@ -30,6 +30,7 @@ files["core"] = { ignore = { "122" }, read_globals = { "host" } }
 
 files["plugins/**/plugin.lua"] = { std = "none", read_globals = sandbox.read_globals }
 files["conf"] = { read_globals = { "env", "file", "include" } }
+files["lua/tool"] = { globals = { "host" } } -- tools of authors: tool.world takes the place of parts of host
 files["lua/commands"] = { read_globals = { "host" } } -- they run as tools, with io and os
 files["tests/integration/app/lua"] = { read_globals = { "host" } }
 files["tests/integration/app/conf"] = { read_globals = { "env", "file", "include" } }

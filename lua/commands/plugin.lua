@@ -1,7 +1,7 @@
 --- `fura plugin new|test|pack|verify`: the way of a plugin from nothing to a file that others can trust.
-local fixture = require "services.plugin_fixture"
 local kit = require "kit.plugins"
 local plugins = require "services.plugins"
+local world = require "tool.world"
 
 local usage = "plugin new NAME | test [NAME] | pack NAME | verify FILE"
 
@@ -71,19 +71,26 @@ return {
 ]]
 
 local SPEC = [[
-local fixture = require "services.plugin_fixture"
+local world = require "tool.world"
 
 describe("@NAME@", function()
   it("greets in every answer", function()
-    local plugin = fixture.load("@NAME@", { greeting = "good day" })
+    local plugin = world.plugin("@NAME@", { greeting = "good day" })
     assert.equal("good day", plugin:request({ path = "/" }).headers["X-Greeting"])
   end)
 
   it("answers teapots itself", function()
-    local plugin = fixture.load("@NAME@")
-    local res, answered = plugin:request({ headers = { ["x-teapot"] = "1" } })
-    assert.is_true(answered)
+    local plugin = world.plugin "@NAME@"
+    local res, reached = plugin:request { headers = { ["X-Teapot"] = "1" } }
+    assert.is_false(reached)
     assert.equal(418, res.status)
+    assert.is_true(res.json.teapot)
+  end)
+
+  it("wants a greeting that is a text", function()
+    local ok, problem = pcall(world.plugin, "@NAME@", { greeting = 7 })
+    assert.is_false(ok)
+    assert.matches("greeting: is of the wrong kind", problem)
   end)
 end)
 ]]
@@ -118,7 +125,7 @@ end
 
 local function run_specs(context, folder)
   local chunk = assert(loadstring(host.script.read "lua/tool/test.lua", "@lua/tool/test.lua"))
-  return chunk(context.root, { folder })
+  return chunk(context.root, { folder }, context.json)
 end
 
 local function test(context, name)
@@ -203,7 +210,7 @@ local function verify_unpacked(context, folder, name)
   if not whole then return nil, problem end
   local plugin, wrong, source = read_plugin(folder, name)
   if not plugin then return nil, wrong end
-  fixture.use(name, source)
+  world.runner.use_source(("plugins/%s/plugin.lua"):format(name), source)
   if run_specs(context, folder .. "/spec") ~= 0 then return nil, "its specs fail on this server" end
   return ("%s %s: whole, fits fura %s, needs %s"):format(name, plugin.definition.version, host.script.info().version,
     table.concat(plugin.definition.needs or { "nothing" }, ", "))

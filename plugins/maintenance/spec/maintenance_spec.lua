@@ -1,15 +1,15 @@
-local fixture = require "services.plugin_fixture"
+local world = require "tool.world"
 
 describe("maintenance", function()
   local function answer(config, request)
-    return fixture.load("maintenance", config):request(request or { path = "/api/v1/cargos" })
+    return world.plugin("maintenance", config):request(request or { path = "/api/v1/cargos" })
   end
 
   it("answers with its message and when to come again", function()
-    local res = answer({ message = "В полдень", retry_after_s = 60 })
+    local res = answer { message = "В полдень", retry_after_s = 60 }
     assert.equal(503, res.status)
-    assert.equal("В полдень", res.detail)
-    assert.equal(60, res.retry_after_s)
+    assert.equal("В полдень", res.json.detail)
+    assert.equal("60", tostring(res.headers["Retry-After"]))
   end)
 
   it("lets everybody pass when it is off", function()

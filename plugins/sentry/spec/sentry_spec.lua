@@ -1,27 +1,22 @@
-local fixture = require "services.plugin_fixture"
+local world = require "tool.world"
+
+local ENVELOPE = "https://o1.ingest.example/api/42/envelope/"
+local FAILED = { text = "lua/a.lua:3: it broke", route = "/x", method = "GET", request_id = "r-1", stopped = false,
+  stack = "lua/a.lua:3: it broke\nstack traceback:\n\tlua/a.lua:3: in function 'inner'\n\tlua/b.lua:7: in function <lua/b.lua:1>" }
 
 describe("sentry", function()
-  local asked, answer
-
   local function load(config)
     local all = { dsn = "https://abc123@o1.ingest.example/42" }
     for key, value in pairs(config or {}) do all[key] = value end
-    return fixture.load("sentry", all, {
-      http = { request = function(request) asked[#asked + 1] = request return answer end },
-      metrics = { count = function() end },
-    })
+    return world.plugin("sentry", all)
   end
 
-  local FAILED = { text = "lua/a.lua:3: it broke", route = "/x", method = "GET", request_id = "r-1", stopped = false,
-    stack = "lua/a.lua:3: it broke\nstack traceback:\n\tlua/a.lua:3: in function 'inner'\n\tlua/b.lua:7: in function <lua/b.lua:1>" }
-
-  before_each(function() asked, answer = {}, { status = 200 } end)
-
   it("sends the error with its stack, oldest call first", function()
+    world.http:reply("POST", ENVELOPE, {})
     load():event("request.failed", FAILED)
-    assert.equal("https://o1.ingest.example/api/42/envelope/", asked[1].url)
-    assert.matches("sentry_key=abc123", asked[1].headers["X-Sentry-Auth"])
-    local event = host.json.decode(asked[1].body:match "\n[^\n]+\n([^\n]+)\n$")
+    local asked = world.http.asked[1]
+    assert.matches("sentry_key=abc123", asked.headers["X-Sentry-Auth"])
+    local event = host.json.decode(asked.body:match "\n[^\n]+\n([^\n]+)\n$")
     local value = event.exception.values[1]
     assert.equal("lua/a.lua:3: it broke", value.value)
     assert.equal("lua/b.lua", value.stacktrace.frames[1].filename)
@@ -30,14 +25,23 @@ describe("sentry", function()
   end)
 
   it("does not make a storm of calls out of a storm of errors", function()
-    local plugin = load({ max_per_minute = 2 })
+    world.http:reply("POST", ENVELOPE, {})
+    local plugin = load { max_per_minute = 2 }
     for _ = 1, 5 do plugin:event("request.failed", FAILED) end
-    assert.is_true(#asked >= 2 and #asked <= 4) -- a minute may end in between
+    assert.equal(2, #world.http.asked)
+    assert.equal(3, world.metric "plugin_sentry_dropped_total")
+    world.advance "1m"
+    plugin:event("request.failed", FAILED)
+    assert.equal(3, #world.http.asked)
   end)
 
-  it("says when Sentry refuses", function()
-    answer = { status = 403 }
-    assert.has_error(function() load():event("rule.failed", { text = "x", rule = "card" }) end)
+  it("says when Sentry refuses, or is silent", function()
+    local plugin = load()
+    world.http:reply("POST", ENVELOPE, { status = 403, times = 1 }):reply("POST", ENVELOPE, { error = "timeout" })
+    plugin:event("rule.failed", { text = "x", rule = "card" })
+    assert.matches("Sentry answered 403", plugin:error())
+    plugin:event("rule.failed", { text = "x", rule = "card" })
+    assert.matches("Sentry does not answer: http: timeout", plugin:error())
   end)
 
   it("wants a DSN and shows none of it when it is wrong", function()

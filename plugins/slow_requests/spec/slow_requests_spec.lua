@@ -1,14 +1,15 @@
-local fixture = require "services.plugin_fixture"
+local world = require "tool.world"
 
 describe("slow_requests", function()
   it("logs what took too long, and nothing else", function()
-    local plugin = fixture.load("slow_requests", { threshold_ms = 100 })
-    plugin:request({ took_ms = 99, route = "/a" })
-    assert.equal(0, #plugin.logged)
-    plugin:request({ took_ms = 250.04, route = "/a" })
-    assert.equal("slow request", plugin.logged[1].message)
-    assert.equal("/a", plugin.logged[1].fields.route)
-    assert.equal(250, plugin.logged[1].fields.took_ms)
-    assert.same({ slow_requests = 1 }, plugin.plugin.definition.admin.status(plugin.self))
+    local plugin = world.plugin("slow_requests", { threshold_ms = 100 })
+    plugin:request { path = "/a", takes_ms = 99 }
+    assert.same({}, world.logs)
+    plugin:request { path = "/a", takes_ms = 250.04 }
+    local fields = world.logged "slow request"
+    assert.equal("/a", fields.route)
+    assert.equal(250, fields.took_ms)
+    assert.equal(1, world.metric("plugin_slow_requests_total", { route = "/a" }))
+    assert.same({ slow_requests = 1 }, plugin:status())
   end)
 end)

@@ -1,46 +1,45 @@
-local fixture = require "services.plugin_fixture"
+local world = require "tool.world"
 
-local SECRET = "a-secret-of-sixteen-bytes"
+local SECRET, URL = "a-secret-of-sixteen-bytes", "https://crm.example/hook"
 
 describe("webhook_out", function()
-  local queued, asked, answer
-
   local function load(config)
-    local all = { url = "https://crm.example/hook", secret = SECRET, events = { "payment.succeeded" } }
+    local all = { url = URL, secret = SECRET, events = { "payment.succeeded" } }
     for key, value in pairs(config or {}) do all[key] = value end
-    return fixture.load("webhook_out", all, {
-      outbox = { add = function(entry) queued[#queued + 1] = entry return {} end },
-      http = { request = function(request) asked[#asked + 1] = request return answer, not answer and { code = "timeout" } or nil end },
-    })
+    return world.plugin("webhook_out", all)
   end
-
-  before_each(function() queued, asked, answer = {}, {}, { status = 200 } end)
 
   it("queues the events it was asked for, and no others", function()
     local plugin = load()
     plugin:event("payment.succeeded", { driver_id = "1" })
     plugin:event("promo.applied", { driver_id = "1" })
-    assert.equal(1, #queued)
-    assert.equal("payment.succeeded", queued[1].data.event)
-    assert.same({ driver_id = "1" }, queued[1].data.payload)
+    assert.equal(1, #world.outbox)
+    assert.equal("payment.succeeded", world.outbox[1].data.event)
+    assert.same({ driver_id = "1" }, world.outbox[1].data.payload)
   end)
 
   it("signs what it sends", function()
-    assert.is_true(load():deliver({ id = "1", event = "payment.succeeded" }))
-    local request = asked[1]
-    local mac = host.crypto.hmac_sha256(SECRET, request.headers["X-Fura-Timestamp"] .. "." .. request.body)
-    assert.equal("v1=" .. host.crypto.hex(mac), request.headers["X-Fura-Signature"])
+    local plugin = load()
+    plugin:event("payment.succeeded", { driver_id = "1" })
+    world.http:reply("POST", URL, { status = 204 })
+    assert.is_true(plugin:deliver(world.outbox[1]))
+    local asked = world.http.asked[1]
+    assert.equal(("%d"):format(host.time.now()), asked.headers["X-Fura-Timestamp"])
+    local mac = host.crypto.hmac_sha256(SECRET, asked.headers["X-Fura-Timestamp"] .. "." .. asked.body)
+    assert.equal("v1=" .. host.crypto.hex(mac), asked.headers["X-Fura-Signature"])
   end)
 
   it("wants to try again after silence and refusals, but not when nobody wants it", function()
     local plugin = load()
-    answer = nil
-    assert.is_nil((plugin:deliver({ id = "1", event = "x" })))
-    for status, permanent in pairs { [500] = false, [404] = false, [410] = true } do
-      answer = { status = status }
-      local done, problem = plugin:deliver({ id = "1", event = "x" })
+    world.http:reply("POST", URL, { error = "timeout", times = 1 })
+    local done, problem = plugin:deliver { id = "1", event = "x" }
+    assert.is_nil(done)
+    assert.equal("timeout", problem.code)
+    for _, case in ipairs { { 500, false }, { 404, false }, { 410, true } } do
+      world.http:reply("POST", URL, { status = case[1], times = 1 })
+      done, problem = plugin:deliver { id = "1", event = "x" }
       assert.is_nil(done)
-      assert.equal(permanent, problem.permanent)
+      assert.equal(case[2], problem.permanent)
     end
   end)
 

@@ -1,4 +1,4 @@
-local access = require("kit.rules").access
+local access = require("tool.world").rule "access"
 
 describe("rules.access", function()
   it("gives list and detail to all, contacts and responses to subscribers", function()

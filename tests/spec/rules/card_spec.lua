@@ -1,7 +1,7 @@
-local rules = require "kit.rules"
 local vectors = require "support.vectors"
+local world = require "tool.world"
 
-local card = rules.card
+local card = world.rule "card"
 local published = vectors.load "cargotech"
 local value = vectors.value
 
@@ -119,8 +119,16 @@ describe("rules.card", function()
     assert.is_nil(card.format({ id = 1, price = 0 }).price_kopecks)
   end)
 
+  it("makes a card of the little that some cargos say", function()
+    local made = card.format(world.fixture "cargo/no_price.json")
+    assert.equal("—", made.price)
+    assert.equal("1,5 т", made.weight_volume)
+    assert.equal("Петропавловск-Камчатский", made.route.to)
+    assert.equal("481518", card.format(world.fixture "cargo/no_points.json").title)
+  end)
+
   it("speaks English when asked", function()
-    local made = card.format(published.list.data[1], "en")
+    local made = card.format(world.fixture "cargo/two_points.json", "en")
     assert.equal("13,500 ₽", made.price)
     assert.equal("20.0 t / 86 m³", made.weight_volume)
     assert.equal("26 Jan", made.loading_display)

@@ -1,6 +1,6 @@
 local vectors = require "support.vectors"
-local build_query = require "contracts.filters.build_query"
 local validate = require "contracts.filters.validate"
+local world = require "tool.world"
 
 local published = vectors.load "cargotech"
 
@@ -9,6 +9,16 @@ local function wrong_fields(failure)
   for index, field in ipairs(failure.fields) do fields[index] = field.field end
   return fields
 end
+
+describe("rules.filters", function()
+  local filters = world.rule "filters"
+
+  it("tells tonnes and cubic metres apart", function()
+    assert.equal("weight_range", (filters.weight_volume "0.09-5"))
+    assert.equal("volume_range", (filters.weight_volume "5-0.05"))
+    for _, preset in ipairs(filters.weight_volume_presets) do assert.is_nil((filters.weight_volume(preset))) end
+  end)
+end)
 
 describe("3.1 filters.validate", function()
   it("answers the published cases, except loose integers", function()
@@ -66,27 +76,5 @@ describe("3.1 filters.validate", function()
 
   it("ignores what it does not know", function()
     assert.same({ limit = 20, offset = 0, mode = "my" }, validate { _rid = "7", unknown = "x" })
-  end)
-end)
-
-describe("3.2 filters.build_query", function()
-  it("builds the published queries", function()
-    for _, case in ipairs(published.query_building) do assert.same(case[2], build_query(case[1])) end
-  end)
-
-  it("sends a type and a radius only with an id", function()
-    local query = build_query { start_point_type = 1, start_point_radius = 100 }
-    assert.is_nil(query["filter[start_point_type]"])
-    assert.is_nil(query["filter[start_point_radius]"])
-    query = build_query { finish_point_id = 70, finish_point_type = 1, finish_point_radius = 0 }
-    assert.equal(1, query["filter[finish_point_type]"])
-    assert.equal(0, query["filter[finish_point_radius]"])
-  end)
-
-  it("has the published hash as compact JSON with sorted keys", function()
-    for _, case in ipairs(published.cache_hash) do
-      local compact = host.json.encode(case[1], { sorted = true })
-      assert.equal(case[2], host.crypto.hex(host.crypto.md5(compact)))
-    end
   end)
 end)

@@ -1,4 +1,4 @@
-local texts = require("kit.rules").texts
+local texts = require("tool.world").rule "texts"
 
 local function has_cyrillic(shown)
   return shown:find "[\208\209]" ~= nil

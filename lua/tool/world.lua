@@ -1,0 +1,200 @@
+--- A world for specs of rules and plugins: a clock that stands still, and Redis, Postgres and the network as the spec says.
+---
+---   local world = require "tool.world"
+---
+--- A spec file that requires it needs no services: in its specs the outermost functions of `host` are replaced, and
+--- everything between them and the code under test is the real thing. Each spec begins with a fresh world. What nobody
+--- expected (a call, a statement, an error in a hook) fails the spec. The guide is docs/plugins.md; types: lua/meta/world.lua.
+local host = host
+local clock = require "tool.world.clock"
+local http = require "tool.world.http"
+local pg = require "tool.world.pg"
+local plugin = require "tool.world.plugin"
+local records = require "tool.world.records"
+local redis = require "tool.world.redis"
+local rules = require "kit.rules"
+local settings = require "tool.world.settings"
+
+local RULE_BUDGET = { kill_ms = 500 } -- that of kit/rules.lua
+
+local inside = { outbox = {} } -- what the parts know of each other
+local surprise                 -- the first thing that nobody expected
+local plugins = {}             -- loaded in this spec
+
+function inside.unexpected(text)
+  surprise = surprise or text
+  error(text, 0)
+end
+
+-- The functions as they are before anything takes their place.
+local function copy(module)
+  local functions = {}
+  for name, fn in pairs(module) do functions[name] = fn end
+  return functions
+end
+
+inside.clock = clock.new(copy(host.task))
+local outer = { http = http.new(inside), redis = redis.new(inside), pg = pg.new(inside),
+  records = records.new(inside.clock, copy(host.metrics)) }
+
+-- ---- taking the place of the host ----
+
+local replaced -- module → name → what was there; nil while the world is closed
+local real_config = host.config
+local sources = {} -- path → text that is read instead of the bundle's
+
+local function replace(module, functions)
+  replaced[module] = replaced[module] or {}
+  for name, fn in pairs(functions) do
+    if replaced[module][name] == nil then replaced[module][name] = host[module][name] end
+    host[module][name] = fn
+  end
+end
+
+local function read_source(path)
+  return sources[path] or replaced.script.read(path)
+end
+
+local function open()
+  if replaced then return end
+  replaced = {}
+  for _, part in ipairs { inside.clock, outer.http, outer.redis, outer.pg, outer.records } do
+    for module, functions in pairs(part.replacements()) do replace(module, functions) end
+  end
+  replace("script", { read = read_source })
+  host.config = settings.over(real_config)
+end
+
+local function close()
+  if not replaced then return end
+  outer.records.close()
+  for module, functions in pairs(replaced) do
+    for name, fn in pairs(functions) do host[module][name] = fn end
+  end
+  replaced, host.config = nil, real_config
+end
+
+local function reset()
+  surprise, plugins = nil, {}
+  for index = #inside.outbox, 1, -1 do inside.outbox[index] = nil end
+  for _, part in ipairs { inside.clock, outer.http, outer.redis, outer.pg, outer.records } do part.reset() end
+  settings.reset()
+end
+
+-- What fails a spec although none of its assertions did.
+local function verdict()
+  if surprise then return surprise end
+  for _, loaded in ipairs(plugins) do
+    local text = loaded:error()
+    if text then return text .. "\n  (an error in a hook; a spec that expects it asks for it: plugin:error())" end
+  end
+  local raised = inside.clock.unseen()
+  return raised and "an error in a task: " .. raised
+end
+
+-- ---- for specs ----
+
+local world = {
+  http = outer.http, redis = outer.redis, pg = outer.pg, outbox = inside.outbox,
+  logs = outer.records.logs, events = outer.records.events, metric = outer.records.metric,
+}
+
+local SECONDS = { s = 1, m = 60, h = 3600, d = 86400 }
+
+local function seconds_of(time)
+  if type(time) == "number" and time >= 0 then return time end
+  local number, unit = tostring(time):match "^(%d+%.?%d*)([smhd])$"
+  if not number then error("a time is seconds, or a text like \"30s\", \"5m\", \"1h\", \"1d\"", 3) end
+  return tonumber(number) * SECONDS[unit]
+end
+
+--- Let time pass: sleeps, timers and jobs that fall due run, in order.
+function world.advance(time)
+  inside.clock.advance(seconds_of(time))
+end
+
+--- Set what the clock shows, as Unix seconds or ISO 8601 with a zone. No time passes.
+function world.set_time(time)
+  local seconds = type(time) == "number" and time or host.time.parse_iso8601(tostring(time))
+  if not seconds then error(("%s is no time (expected seconds, or 2026-01-15T12:00:00+03:00)"):format(tostring(time)), 2) end
+  inside.clock.set(seconds)
+end
+
+--- Change a setting of the conf file for this spec.
+function world.setting(path, value)
+  settings.set(path, value)
+end
+
+--- The fields of the first log line with this message; nil when there is none.
+function world.logged(message)
+  for _, line in ipairs(world.logs) do
+    if line.message == message then return line.fields end
+  end
+end
+
+-- Why a rule failed, with the line where it computed for too long.
+local function why(problem)
+  local place = problem.code == "script_timeout" and tostring(problem.stack):match "lua/rules/[%w_]+%.lua:%d+"
+  return place and ("%s: %s"):format(place, problem.text) or problem.text
+end
+
+local function guarded(name, key, fn)
+  local label = ("rule %s.%s"):format(name, key)
+  local function outcome(result, problem, ...)
+    if result == nil and type(problem) == "table" and problem.service == "script" then error(why(problem), 0) end
+    return result, problem, ...
+  end
+  return function(...) return outcome(host.script.guard(label, RULE_BUDGET, fn, ...)) end
+end
+
+--- A rule as the server loads it; each call has the budget it has there.
+function world.rule(name)
+  local rule = rules[name]
+  return setmetatable({}, { __index = function(_, key)
+    local value = rule[key]
+    return type(value) == "function" and guarded(name, key, value) or value
+  end, __newindex = function() error("a rule cannot be changed", 2) end })
+end
+
+local function load_plugins(wanted, name)
+  local loaded = plugin.load(inside, wanted, name)
+  plugins[#plugins + 1] = loaded
+  return loaded
+end
+
+--- A plugin with these settings, started. Raises what `fura check` would say of it.
+function world.plugin(name, conf)
+  return load_plugins({ [name] = conf or {} }, name)
+end
+
+--- Several plugins in their order: name → settings.
+function world.plugins(wanted)
+  return load_plugins(wanted)
+end
+
+--- The content of a file beside the spec (in its folder, or fixtures/ there) or in tests/fixtures: JSON decoded, else text.
+function world.fixture(path)
+  return inside.fixture(path)
+end
+
+--- For lua/tool/test.lua and the commands, not for specs.
+world.runner = {
+  open = open, close = close, reset = reset, verdict = verdict, running = inside.clock.running,
+
+  --- Read this text instead of a file of the bundle.
+  use_source = function(path, text) sources[path] = text end,
+
+  --- @param find fun(path: string): string?  the text of a fixture
+  find_fixtures = function(find)
+    inside.fixture = function(path, as)
+      local text = find(path)
+      if not text then error(("there is no fixture %s beside the spec or in tests/fixtures"):format(path), 0) end
+      if as == "text" or not path:find "%.json$" then return text end
+      local value, problem = host.json.decode(text, { max_bytes = 16 * 1024 * 1024 })
+      if problem then error(("%s: %s"):format(path, tostring(problem)), 0) end
+      return value
+    end
+  end,
+}
+
+return world
