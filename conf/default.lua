@@ -98,6 +98,12 @@ return {
     request_deadline_ms = 30000, -- a request and everything it waits for, milliseconds; routes may set less (restart)
   },
 
+  -- What each worker keeps in its memory for `fura replay`: method, path, query, language and driver of requests, without
+  -- tokens, bodies, addresses and secrets, for a day at most.
+  replay = {
+    keep = 200, -- requests per worker, as different ones as possible; 0 = none (restart)
+  },
+
   -- CPU time a script may use between two waits. A rule counts from its call to its return.
   scripts = {
     warn_ms = 50, -- beyond it the stack is logged, milliseconds; 0 = never (restart)

@@ -94,7 +94,7 @@ static void keep_descriptors(struct channel *channel, struct msghdr *message)
 
 static int claim_descriptor(struct channel *channel, enum channel_kind kind)
 {
-    if (kind != CHANNEL_PREPARE || channel->fd_count == 0)
+    if ((kind != CHANNEL_PREPARE && kind != CHANNEL_REPLAY) || channel->fd_count == 0)
         return -1;
     int fd = channel->fds[0];
     channel->fd_count--;

@@ -93,8 +93,8 @@ static void take_reply(struct crew *crew, const struct channel_frame *frame)
         answer_question(link, R_OK, frame->body);
 }
 
-enum result crew_ask(struct crew *crew, unsigned number, struct slice request,
-                     crew_answered *answered, void *owner)
+enum result crew_ask_with(struct crew *crew, unsigned number, const struct crew_order *order,
+                          crew_answered *answered, void *owner)
 {
     struct worker *worker = worker_at(crew, number);
     if (!worker || !worker->channel || !worker->live)
@@ -109,10 +109,18 @@ enum result crew_ask(struct crew *crew, unsigned number, struct slice request,
     question->next = crew->questions;
     crew->questions = question;
     channel_send(worker->channel,
-                 &(struct channel_frame){
-                     .kind = CHANNEL_REQUEST, .number = question->number, .body = request},
-                 -1);
+                 &(struct channel_frame){.kind = (enum channel_kind)order->kind,
+                                         .number = question->number,
+                                         .body = order->body},
+                 order->fd);
     return R_OK;
+}
+
+enum result crew_ask(struct crew *crew, unsigned number, struct slice request,
+                     crew_answered *answered, void *owner)
+{
+    struct crew_order order = {.kind = CHANNEL_REQUEST, .fd = -1, .body = request};
+    return crew_ask_with(crew, number, &order, answered, owner);
 }
 
 void crew_answer(struct crew *crew, unsigned number, uint64_t question, struct slice lines)

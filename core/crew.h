@@ -62,6 +62,13 @@ unsigned crew_any_live(const struct crew *crew);
 typedef void crew_answered(void *owner, unsigned worker, enum result rc, struct slice reply);
 enum result crew_ask(struct crew *crew, unsigned number, struct slice request,
                      crew_answered *answered, void *owner);
+/* The same by another kind of frame (channel.h), with a descriptor (borrowed) or -1. */
+struct crew_order {
+    int kind, fd;
+    struct slice body;
+};
+enum result crew_ask_with(struct crew *crew, unsigned number, const struct crew_order *order,
+                          crew_answered *answered, void *owner);
 void crew_answer(struct crew *crew, unsigned number, uint64_t question, struct slice lines);
 /* Append a JSON list with an object for each worker. */
 void crew_describe(const struct crew *crew, struct buf *out);

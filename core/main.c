@@ -11,6 +11,9 @@ static const struct command commands[] = {
     {"check", "check", "everything a reload would do, without serving", check_run, false},
     {"reload", "reload", "bring edited sources and settings live, or say why not", reload_run,
      false},
+    {"replay", "replay [--last N] [--route TEXT] [--driver ID] [--limit N]",
+     "what the sources on disk would answer to the requests of late, compared with what runs",
+     replay_run, false},
     {"status", "status", "workers, generation, uptime, memory, connections", status_run, false},
     {"ps", "ps", "requests and jobs that run now, and what they wait for", ps_run, false},
     {"kill", "kill ID", "end one of them", kill_run, false},
@@ -90,11 +93,12 @@ static bool take_options(struct invocation *invocation, char **words, bool *help
             *help = true;
         } else if (strcmp(word, "-c") == 0 && words[1]) {
             invocation->source.conf_path = *++words;
-        } else if (invocation->command) {
+        } else if (invocation->command && !strstr(invocation->command->usage, word)) {
             fprintf(stderr, "fura: unknown option %s\n", word);
             return false;
         } else {
-            invocation->argv[invocation->argc++] = *words; /* the application's own */
+            invocation->argv[invocation->argc++] =
+                *words; /* the command's own, or the application's */
         }
     }
     return true;

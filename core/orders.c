@@ -4,6 +4,7 @@
 #include "json.h"
 #include "base/json_text.h"
 #include "reload.h"
+#include "replay_order.h"
 #include "sockets.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -117,6 +118,25 @@ static void do_reload(struct order *order, struct slice request)
         return;
     }
     reload_request(order->orders->options.reload, "command", on_reloaded, order);
+}
+
+/* ---- replay ---- */
+
+static void on_replay_line(void *owner, struct slice json)
+{
+    say(owner, json);
+}
+
+static void on_replay_end(void *owner)
+{
+    end(owner);
+}
+
+static void do_replay(struct order *order, struct slice request)
+{
+    const struct orders_options *options = &order->orders->options;
+    replay_order_take(options->crew, options->reload, request,
+                      &(struct control_reply){on_replay_line, on_replay_end, order});
 }
 
 /* ---- status, stop ---- */
@@ -233,8 +253,8 @@ static const struct {
     const char *name;
     void (*run)(struct order *order, struct slice request);
 } commands[] = {
-    {"reload", do_reload}, {"status", do_status}, {"ps", do_ps},
-    {"kill", do_kill},     {"call", do_call},     {"stop", do_stop},
+    {"reload", do_reload}, {"status", do_status}, {"ps", do_ps},         {"kill", do_kill},
+    {"call", do_call},     {"stop", do_stop},     {"replay", do_replay},
 };
 
 static void carry_out(struct order *order, struct slice request)

@@ -245,6 +245,20 @@ static bool read_conf(struct reload *reload)
     return conf_restart_changes(reload->conf, reload->next_conf, &reload->problems) == 0;
 }
 
+enum result reload_read(const struct reload *reload, struct bundle **bundle, struct buf *problems)
+{
+    struct conf *conf = NULL;
+    enum result rc = conf_load(&reload->options.source, &conf, problems);
+
+    if (rc == R_OK && conf_restart_changes(reload->conf, conf, problems) > 0)
+        rc = R_INVALID;
+    if (rc == R_OK)
+        rc = bundle_read(&reload->options.source, conf, bundle, problems);
+    if (conf)
+        conf_free(conf);
+    return rc;
+}
+
 static void on_begin(void *owner)
 {
     struct reload *reload = owner;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bundle;
 struct crew;
 struct loop;
 struct metrics;
@@ -55,6 +56,8 @@ void reload_request(struct reload *reload, const char *origin, reload_done *done
 /* From the crew's on_verdict. */
 void reload_take_verdict(struct reload *reload, unsigned worker, uint64_t number, bool ok,
                          struct slice reason);
+/* Read configuration and sources as a reload would, and keep nothing of it. */
+enum result reload_read(const struct reload *reload, struct bundle **bundle, struct buf *problems);
 bool reload_is_busy(const struct reload *reload);
 const struct conf *reload_conf(const struct reload *reload);
 uint64_t reload_generation(const struct reload *reload); /* committed; 0 before the first */

@@ -7,6 +7,7 @@
 #include "host.h"
 #include "lineage.h"
 #include "logs.h"
+#include "replay.h"
 #include "sockets.h"
 #include "base/clock.h"
 #include "base/conf.h"
@@ -15,6 +16,7 @@
 #include "base/metrics.h"
 #include "base/state.h"
 #include "bind/dispatch.h"
+#include "bind/recording.h"
 #include "net/http.h"
 #include "net/loop.h"
 #include "net/tls.h"
@@ -35,6 +37,7 @@
 enum {
     BUILD_LIMIT_MS = 20000,
     ORPHAN_LIMIT_S = 2,
+    RECORDED_MAX_BYTES = 1 << 20,
     FAREWELL_MS = 500, /* for the answers of what was cancelled at the deadline */
 };
 
@@ -48,6 +51,7 @@ struct worker {
     struct http_server *server;
     struct tls_context *tls; /* NULL: nothing speaks it */
     struct lineage *lineage;
+    struct replay *replay;
     struct loop_timer *heartbeat, *deadline;
     struct question *questions; /* asked of the master */
     uint64_t last_question;
@@ -165,7 +169,7 @@ static void on_live(void *owner, struct generation *generation)
 
 static void stop_when_done(struct worker *worker)
 {
-    if (!worker->lineage && worker->connections_gone)
+    if (!worker->lineage && worker->connections_gone && replay_is_idle(worker->replay))
         loop_stop(worker->loop);
 }
 
@@ -176,11 +180,17 @@ static void on_lineage_ended(void *owner)
     stop_when_done(worker);
 }
 
+static void on_replay_idle(void *owner)
+{
+    stop_when_done(owner);
+}
+
 static void end_generations(struct worker *worker)
 {
     if (worker->ending)
         return;
     worker->ending = true;
+    replay_stop(worker->replay);
     dispatch_set_live(worker->dispatch, NULL);
     lineage_end(worker->lineage, worker->drain_until_ms);
 }
@@ -241,12 +251,37 @@ static void on_reply(void *owner, struct slice json)
     free(reply);
 }
 
-static void take_request(struct worker *worker, const struct channel_frame *frame)
+static struct reply *new_reply(struct worker *worker, const struct channel_frame *frame)
 {
     struct reply *reply = mem_new(struct reply);
     *reply = (struct reply){worker, frame->number};
+    return reply;
+}
+
+static void take_request(struct worker *worker, const struct channel_frame *frame)
+{
     answers_give(frame->body, worker->setup.number,
-                 worker->ending ? NULL : lineage_live(worker->lineage), on_reply, reply);
+                 worker->ending ? NULL : lineage_live(worker->lineage), on_reply,
+                 new_reply(worker, frame));
+}
+
+static void tell_recorded(struct worker *worker, const struct channel_frame *frame)
+{
+    const struct recording *recording = dispatch_recording(worker->dispatch);
+    struct buf list = {0};
+
+    if (recording)
+        recording_describe(recording, RECORDED_MAX_BYTES, &list);
+    else
+        buf_append_slice(&list, SLICE("null"));
+    on_reply(new_reply(worker, frame), buf_slice(&list));
+    buf_free(&list);
+}
+
+static void take_replay(struct worker *worker, const struct channel_frame *frame, int fd)
+{
+    replay_begin(worker->replay, worker->ending ? NULL : lineage_live(worker->lineage), fd,
+                 frame->body, on_reply, new_reply(worker, frame));
 }
 
 static void on_channel_closed(void *owner)
@@ -321,6 +356,12 @@ static void on_frame(void *owner, const struct channel_frame *frame, int fd)
         break;
     case CHANNEL_ANSWER:
         take_answer(worker, frame);
+        break;
+    case CHANNEL_RECORDED:
+        tell_recorded(worker, frame);
+        break;
+    case CHANNEL_REPLAY:
+        take_replay(worker, frame, fd);
         break;
     default:
         break;
@@ -420,6 +461,12 @@ static enum result open_all(struct worker *worker, struct failure *why)
         .on_ended = on_lineage_ended,
         .owner = worker,
     });
+    worker->replay = replay_new(&(struct replay_options){.loop = worker->loop,
+                                                         .host = worker->host,
+                                                         .dispatch = worker->dispatch,
+                                                         .build_timeout_ms = BUILD_LIMIT_MS,
+                                                         .on_idle = on_replay_idle,
+                                                         .owner = worker});
     rc = open_server(worker, why);
     if (rc == R_OK)
         rc = sockets_tls(&worker->sockets, setup->conf, tls_secret(worker), &worker->tls, why);
@@ -431,6 +478,7 @@ static void close_all(struct worker *worker)
     fail_questions(worker);
     http_server_free(worker->server);
     tls_context_free(worker->tls);
+    replay_free(worker->replay);
     dispatch_free(worker->dispatch);
     watchdog_stop();
     host_close(worker->host);

@@ -16,6 +16,7 @@ local openapi = require "kit.openapi"
 local panel = require "web.admin.panel"
 local plugins = require "services.plugins"
 local problems = require "web.pages.problems"
+local replay = require "kit.replay"
 local rate_limit = require "services.rate_limit"
 local respond = require "kit.respond"
 local routes = require "routes"
@@ -29,8 +30,9 @@ local subscriptions = require "services.subscriptions"
 -- Fill the context with the driver of the request's token. nil and a failure when there is none.
 local function authenticate(request, route, context)
   local token, via = access.token(request)
-  if not token then return nil, failure "unauthorized" end
-  local session, problem = check_session.run({ token = token }, context)
+  local replay_of = request.replay_of -- only `fura replay` has it, and no token
+  if not token and not replay_of then return nil, failure "unauthorized" end
+  local session, problem = check_session.run({ token = token, replay_of = replay_of }, context)
   if not session then return nil, problem end
   if session.read_only and not (route.read_only and via == "bearer") then return nil, failure "forbidden" end
   local ours
@@ -183,6 +185,26 @@ local function dispatch(request, index)
   return respond.html(context, markup, { headers = headers })
 end
 
+-- ---- fura replay ----
+
+-- What differs between two answers to the same request without meaning anything.
+local VOLATILE = {
+  members = { request_id = true, cache = true, fetched_at = true, generated_at = true, started_at = true, uptime_s = true },
+  markup = {},
+}
+
+-- Fields that contracts mark as secrets are not recorded.
+local function hide_secrets(list)
+  for _, route in ipairs(list) do
+    local hidden = {}
+    for name, field in pairs(route.contract and route.contract.input or {}) do
+      if field.secret then hidden[#hidden + 1] = name end
+    end
+    route.replay_hides = hidden
+  end
+end
+hide_secrets(routes)
+
 jobs.define(require "jobs")
 jobs.define(plugins.jobs())
 plugins.add_routes(routes)
@@ -225,5 +247,5 @@ end
 
 return {
   routes = routes, dispatch = plugins.wrap(dispatch, { skip = is_operation, refuse = refuse_plainly }), start = start, calls = calls,
-  failed = failed,
+  failed = failed, replay = function(asked, tools) return replay.run(asked, tools, VOLATILE) end,
 }

@@ -45,6 +45,8 @@ const struct conf_key conf_core_keys[] = {
     {SWITCH("http.access_log"), .initial = "on", .restart = true},
     {NUMBER("http.request_deadline_ms", 100, HOUR_MS, "milliseconds"), .initial = "30000", .restart = true},
 
+    {NUMBER("replay.keep", 0, 2000, NULL), .initial = "200", .restart = true},
+
     {NUMBER("scripts.warn_ms", 0, HOUR_MS, "milliseconds"), .initial = "50", .restart = true},
     {NUMBER("scripts.kill_ms", 0, HOUR_MS, "milliseconds"), .initial = "500", .restart = true},
 

@@ -18,6 +18,7 @@ struct transaction {
     struct task_cleanup cleanup;
     int64_t deadline_ms; /* 0 = the task's alone */
     unsigned savepoints;
+    bool read_only;
 };
 
 /* Whatever is open is rolled back: a committed transaction has nothing open. */
@@ -46,6 +47,7 @@ struct opening {
     struct pgsql_lease *lease;
     const char *sql;
     int64_t deadline_ms;
+    bool read_only;
 };
 
 static unsigned timeout_ms(const struct task *task, int64_t deadline_ms)
@@ -60,7 +62,9 @@ static unsigned timeout_ms(const struct task *task, int64_t deadline_ms)
 static void push_transaction(lua_State *L, const struct opening *opening)
 {
     struct transaction *tx = lua_newuserdata(L, sizeof *tx);
-    *tx = (struct transaction){.lease = opening->lease, .deadline_ms = opening->deadline_ms};
+    *tx = (struct transaction){.lease = opening->lease,
+                               .deadline_ms = opening->deadline_ms,
+                               .read_only = opening->read_only};
     tx->cleanup.undo = end_transaction;
     tx->cleanup.owner = tx;
     luaL_getmetatable(L, transaction_meta);
@@ -113,20 +117,22 @@ static void on_granted(void *owner, enum result rc, struct pgsql_lease *lease,
 }
 
 static const struct {
-    const char *name, *sql;
+    const char *name, *sql, *read_only_sql;
 } isolations[] = {
-    {"read committed", "BEGIN ISOLATION LEVEL READ COMMITTED"},
-    {"repeatable read", "BEGIN ISOLATION LEVEL REPEATABLE READ"},
-    {"serializable", "BEGIN ISOLATION LEVEL SERIALIZABLE"},
+    {"", "BEGIN", "BEGIN READ ONLY"},
+    {"read committed", "BEGIN ISOLATION LEVEL READ COMMITTED",
+     "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"},
+    {"repeatable read", "BEGIN ISOLATION LEVEL REPEATABLE READ",
+     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"},
+    {"serializable", "BEGIN ISOLATION LEVEL SERIALIZABLE",
+     "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY"},
 };
 
-static const char *check_isolation(lua_State *L, struct slice name)
+static const char *check_isolation(lua_State *L, struct slice name, bool read_only)
 {
-    if (!name.data)
-        return "BEGIN";
     for (size_t i = 0; i < sizeof isolations / sizeof *isolations; i++)
-        if (slice_eq(name, slice_cstr(isolations[i].name)))
-            return isolations[i].sql;
+        if (i == 0 ? !name.data : slice_eq(name, slice_cstr(isolations[i].name)))
+            return read_only ? isolations[i].read_only_sql : isolations[i].sql;
     luaL_error(L, "option 'isolation' must be \"read committed\", \"repeatable read\" or"
                   " \"serializable\"");
     return NULL;
@@ -136,13 +142,15 @@ static const char *check_isolation(lua_State *L, struct slice name)
 static int l_begin(lua_State *L)
 {
     struct host *host = lua_touserdata(L, lua_upvalueindex(1));
-    const char *sql = check_isolation(L, bind_opt_slice(L, 1, "isolation"));
+    bool read_only = bind_opt_bool(L, 1, "read_only", false);
+    const char *sql = check_isolation(L, bind_opt_slice(L, 1, "isolation"), read_only);
     double own_ms = bind_opt_number(L, 1, "timeout_ms", 0);
     bool direct = bind_opt_bool(L, 1, "direct", false) && host->pgsql_direct;
     struct wait *wait = wait_begin(L, "pg");
     struct opening *opening = mem_new(struct opening);
     opening->wait = wait;
     opening->sql = sql;
+    opening->read_only = read_only;
     opening->deadline_ms = own_ms > 0 ? clock_monotonic_ms() + (int64_t)own_ms : 0;
     enum result rc =
         pgsql_lease(direct ? host->pgsql_direct : host->pgsql,
@@ -204,12 +212,12 @@ struct closing {
 };
 
 /* COMMIT of a transaction with a failed statement succeeds, and says ROLLBACK. */
-static int push_commit(lua_State *L, enum result rc, const struct pgsql_result *result,
-                       const struct failure *why)
+static int push_commit(lua_State *L, const struct closing *closing, enum result rc,
+                       const struct pgsql_result *result, const struct failure *why)
 {
     if (rc != R_OK)
         return bind_pg_failure(L, why);
-    if (!slice_eq(pgsql_command(result), SLICE("COMMIT")))
+    if (!closing->tx->read_only && !slice_eq(pgsql_command(result), SLICE("COMMIT")))
         return bind_failure_text(
             L, "sqlstate_25P02", "pg",
             "a statement of the transaction failed, so all of it was rolled back");
@@ -225,7 +233,7 @@ static void on_committed(void *owner, enum result rc, const struct pgsql_result 
     lua_State *L = wait_lua(wait);
     int n = 0;
     if (L) {
-        n = push_commit(L, rc, result, why);
+        n = push_commit(L, closing, rc, result, why);
         end_transaction(closing->tx);
     }
     free(closing);
@@ -240,8 +248,9 @@ static int l_commit(lua_State *L)
     closing->wait = wait;
     closing->tx = tx;
     unsigned left = timeout_ms(wait_task(wait), tx->deadline_ms);
-    enum result rc =
-        pgsql_lease_query(tx->lease, SLICE("COMMIT"), NULL, 0, left, on_committed, closing);
+    /* What only reads may still have notified somebody. */
+    struct slice sql = tx->read_only ? SLICE("ROLLBACK") : SLICE("COMMIT");
+    enum result rc = pgsql_lease_query(tx->lease, sql, NULL, 0, left, on_committed, closing);
     if (rc == R_OK)
         return wait_yield(L, wait);
     free(closing);

@@ -68,17 +68,19 @@ enum member {
     LISTENER,
     CONTEXT,
     DRIVER_ID,
+    REPLAY_OF,
 };
 
 static const struct {
     const char *name;
     enum member member;
 } members[] = {
-    {"method", METHOD},     {"path", PATH},       {"query_string", QUERY_STRING},
-    {"params", PARAMS},     {"body", BODY},       {"id", ID},
-    {"address", ADDRESS},   {"scheme", SCHEME},   {"host", HOST},
-    {"route", ROUTE},       {"allow", ALLOW},     {"is_local", IS_LOCAL},
-    {"listener", LISTENER}, {"context", CONTEXT}, {"driver_id", DRIVER_ID},
+    {"method", METHOD},       {"path", PATH},       {"query_string", QUERY_STRING},
+    {"params", PARAMS},       {"body", BODY},       {"id", ID},
+    {"address", ADDRESS},     {"scheme", SCHEME},   {"host", HOST},
+    {"route", ROUTE},         {"allow", ALLOW},     {"is_local", IS_LOCAL},
+    {"listener", LISTENER},   {"context", CONTEXT}, {"driver_id", DRIVER_ID},
+    {"replay_of", REPLAY_OF},
 };
 
 static void push_member(lua_State *L, struct exchange *exchange, enum member member)
@@ -130,6 +132,9 @@ static void push_member(lua_State *L, struct exchange *exchange, enum member mem
         break;
     case DRIVER_ID:
         lua_pushstring(L, exchange->driver_id[0] ? exchange->driver_id : NULL);
+        break;
+    case REPLAY_OF: /* only a recorded request has it (replay_world.lua): what came in by a socket never does */
+        lua_pushnil(L);
         break;
     }
 }

@@ -4,6 +4,7 @@
 #include "bind/bind.h"
 #include "bind/access_log.h"
 #include "bind/exchange.h"
+#include "bind/recording.h"
 #include "bind/routes.h"
 #include "bind/trace.h"
 #include "base/clock.h"
@@ -28,6 +29,7 @@ struct dispatch {
     struct generation *live;
     unsigned request_deadline_ms, max_requests, requests;
     bool access_log;
+    struct recording *recording; /* NULL: off */
     struct exchange *free_list;
     unsigned free_count;
 };
@@ -288,6 +290,15 @@ static void on_gone(void *owner, struct http_request *req)
         task_cancel(exchange->task, R_CANCELLED);
 }
 
+/* What was refused for who asked, or how often, says nothing about what an answer looks like. */
+static void record(const struct dispatch *dispatch, const struct exchange *exchange,
+                   const struct http_request *req, int status)
+{
+    bool is_recorded = dispatch->recording && exchange->route && exchange->route->is_recorded;
+    if (is_recorded && status && status != 401 && status != 429 && !exchange->streaming)
+        recording_take(dispatch->recording, exchange, req, status);
+}
+
 static void on_done(void *owner, struct http_request *req, int status, uint64_t bytes_out)
 {
     struct dispatch *dispatch = owner;
@@ -300,6 +311,7 @@ static void on_done(void *owner, struct http_request *req, int status, uint64_t 
         return;
     }
     access_log_count(exchange, dispatch->metrics, status);
+    record(dispatch, exchange, req, status);
     exchange->done = true;
     if (!exchange->started || !exchange->request)
         close_exchange(exchange);
@@ -315,6 +327,8 @@ struct dispatch *dispatch_new(struct loop *loop, const struct conf *conf, struct
     dispatch->request_deadline_ms = (unsigned)conf_integer(conf, "http.request_deadline_ms");
     dispatch->max_requests = (unsigned)conf_integer(conf, "http.max_requests");
     dispatch->access_log = conf_bool(conf, "http.access_log");
+    unsigned keep = (unsigned)conf_integer(conf, "replay.keep");
+    dispatch->recording = keep > 0 ? recording_new(keep) : NULL;
     metrics_describe(metrics, SLICE("fura_http_requests_total"), "Requests by route and status.");
     metrics_describe(metrics, SLICE("fura_http_request_seconds"),
                      "Time from a request's first byte to its answer's last.");
@@ -328,7 +342,13 @@ void dispatch_free(struct dispatch *dispatch)
         dispatch->free_list = exchange->next;
         free(exchange);
     }
+    recording_free(dispatch->recording);
     free(dispatch);
+}
+
+const struct recording *dispatch_recording(const struct dispatch *dispatch)
+{
+    return dispatch->recording;
 }
 
 void dispatch_set_live(struct dispatch *dispatch, struct generation *generation)

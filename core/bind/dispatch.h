@@ -10,6 +10,7 @@ struct dispatch;
 struct generation;
 struct loop;
 struct metrics;
+struct recording;
 
 struct dispatch *dispatch_new(struct loop *loop, const struct conf *conf, struct metrics *metrics);
 void dispatch_free(struct dispatch *dispatch); /* after the server and all generations are gone */
@@ -20,6 +21,9 @@ enum result dispatch_prepare(struct dispatch *dispatch, struct generation *gener
                              struct failure *why);
 /* New requests go to this prepared generation. NULL: answer 503 until there is one. */
 void dispatch_set_live(struct dispatch *dispatch, struct generation *generation);
+
+/* The requests kept for `fura replay`; NULL when it is off. */
+const struct recording *dispatch_recording(const struct dispatch *dispatch);
 
 struct http_callbacks dispatch_callbacks(struct dispatch *dispatch);
 

@@ -13,6 +13,9 @@ static void free_route(struct route *route)
 {
     free(route->method);
     free(route->pattern);
+    for (char **name = route->hides; name && *name; name++)
+        free(*name);
+    free(route->hides);
 }
 
 static void free_routes(void *data)
@@ -47,6 +50,25 @@ static double read_number(lua_State *L, const char *name)
     return value;
 }
 
+/* `replay = true`: recorded; `replay_hides`: a list of names. The route's table is at the top of the stack. */
+static void read_recording(lua_State *L, struct route *route)
+{
+    lua_pushliteral(L, "replay");
+    lua_rawget(L, -2);
+    route->is_recorded = lua_toboolean(L, -1);
+    lua_pushliteral(L, "replay_hides");
+    lua_rawget(L, -3);
+    size_t count = lua_istable(L, -1) ? lua_objlen(L, -1) : 0;
+    if (count > 0)
+        route->hides = mem_zalloc((count + 1) * sizeof *route->hides);
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(L, -1, (int)i + 1);
+        route->hides[i] = mem_strdup(lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+}
+
 /* The route's table is at the top of the stack. */
 static enum result read_route(struct metrics *metrics, lua_State *L, struct route *route,
                               struct failure *why)
@@ -65,6 +87,7 @@ static enum result read_route(struct metrics *metrics, lua_State *L, struct rout
     route->max_body_bytes = (size_t)read_number(L, "max_body_bytes");
     route->deadline_ms = (unsigned)read_number(L, "deadline_ms");
     route->seconds = find_seconds(metrics, route->pattern);
+    read_recording(L, route);
     return R_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "net/router.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct generation;
@@ -24,6 +25,8 @@ struct route {
     char *method, *pattern;
     size_t max_body_bytes; /* 0 = the server's limit */
     unsigned deadline_ms;  /* 0 = the server's */
+    bool is_recorded;      /* kept for `fura replay` (bind/recording.h) */
+    char **hides; /* names of its parameters that are secrets, NULL at the end; NULL: none */
     struct metric *seconds;
     struct status_counter statuses[STATUS_SLOTS];
 };

@@ -24,7 +24,7 @@ function pg.one(sql, ...) end
 ---and a failure, or its task dies. Returns what fn returned. Inside another transaction's function use
 ---tx:savepoint(fn). Yields.
 ---@param fn fun(tx: PgTransaction): ...
----@param options? {isolation?: "read committed"|"repeatable read"|"serializable", timeout_ms?: integer, direct?: boolean}
+---@param options? {isolation?: "read committed"|"repeatable read"|"serializable", read_only?: boolean, timeout_ms?: integer, direct?: boolean}
 ---@return any
 ---@return Failure? failure
 function pg.transaction(fn, options) end

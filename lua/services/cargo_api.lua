@@ -92,7 +92,10 @@ end
 
 -- Decoded body of a 200, else nil and a failure with `retry` and `pause_ms`, or `token_died`.
 local function judge(answer, problem)
-  if not answer then return nil, unavailable(tostring(problem), { retry = true, broken = true }) end
+  if not answer then
+    local is_trouble = problem.code ~= "replay" -- `fura replay` calls nobody, and waits for nobody
+    return nil, unavailable(tostring(problem), { retry = is_trouble, broken = is_trouble })
+  end
   local status = answer.status
   if status == 200 then
     local body = host.json.decode(answer.body, { max_bytes = 8 * 1024 * 1024 })
