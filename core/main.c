@@ -9,8 +9,8 @@
 static const struct command commands[] = {
     {"serve", "serve", "master and workers in the foreground; logs to stderr", serve_run, false},
     {"check", "check", "everything a reload would do, without serving", check_run, false},
-    {"reload", "reload [--canary SHARE [--for TIME] [--wait] | --promote | --withdraw]",
-     "bring edited sources and settings live, or say why not", reload_run, false},
+    {"reload", "reload", "bring edited sources and settings live, or say why not", reload_run,
+     false},
     {"replay", "replay [--last N] [--route TEXT] [--driver ID] [--limit N]",
      "what the sources on disk would answer to the requests of late, compared with what runs",
      replay_run, false},
@@ -22,15 +22,7 @@ static const struct command commands[] = {
      false},
     {"routes", "routes", "method, path, access and limits of every route", routes_run, false},
     {"config", "config", "the settings in force and where each comes from", config_run, false},
-    {"test", "test [PATH…] [--filter TEXT]", "specs inside the runtime", test_run,
-     .has_options = true,
-     .help =
-         "Runs the specs (*_spec.lua) of files and folders; without any, those of plugins/ and tests/spec.\n"
-         "Those of rules and plugins need no services. Those that do are left out, and named, when there are\n"
-         "none: `node tests/support/with_services.js build/fura test` gives them private ones.\n\n"
-         "  --filter TEXT  only specs whose name contains it\n"
-         "  --json         {passed, failed, skipped, ms, left_out, specs: [{file, line, name, status, ms, message}]}\n\n"
-         "Exit status: 0 all passed, 1 some failed or need services, 2 there is nothing to run.\n"},
+    {"test", "test [PATH…] [--filter TEXT]", "specs inside the runtime", test_run, false},
     {"run", "run FILE [ARGS…]", "one script in the runtime, with I/O", run_run, true},
     {"console", "console", "a prompt inside the runtime", console_run, false},
     {"call", "call NAME [JSON]", "ask a function of the running application", call_run, false},
@@ -42,16 +34,16 @@ enum { COUNT = sizeof commands / sizeof *commands };
 static const struct {
     const char *name, *text;
 } manuals[] = {
-    {"reload",
-     "  --canary 10%          only a tenth of the drivers meets the new generation at first\n"
-     "  --canary drivers:7,8  only these drivers do\n"
-     "  --for 5m              how long: 1s to 24h, 5m when left out. Then it goes live for all. It "
-     "is withdrawn\n"
-     "                        as soon as it fails more often or is slower than the live one\n"
-     "  --wait                wait for that end; exit status 0 when it went live, 1 when it was "
-     "withdrawn\n"
-     "  --promote             end the canary now: live for all\n"
-     "  --withdraw            end the canary now: nobody meets it any more\n"},
+    {"test",
+     "Runs the specs (*_spec.lua) of files and folders; without any, those of plugins/ and "
+     "tests/spec.\n"
+     "Those of rules and plugins need no services. Those that do are left out, and named, when "
+     "there\n"
+     "are none: `node tests/support/with_services.js build/fura test` gives them private ones.\n\n"
+     "  --filter TEXT  only specs whose name contains it\n"
+     "  --json         {passed, failed, skipped, ms, left_out,\n"
+     "                 specs: [{file, line, name, status, ms, message}]}\n\n"
+     "Exit status: 0 all passed, 1 some failed or need services, 2 there is nothing to run.\n"},
 };
 
 static void print_manual(const struct command *command)
@@ -106,11 +98,6 @@ static void suggest(const char *word)
             nearest ? nearest : "", nearest ? "?" : " (`fura` alone lists them)");
 }
 
-static bool has_options(const struct command *command)
-{
-    return strstr(command->usage, "--") != NULL;
-}
-
 /* Take the shared options out of the arguments. False: one of them is not right. */
 static bool take_options(struct invocation *invocation, char **words, bool *help)
 {
@@ -130,11 +117,12 @@ static bool take_options(struct invocation *invocation, char **words, bool *help
             *help = true;
         } else if (strcmp(word, "-c") == 0 && words[1]) {
             invocation->source.conf_path = *++words;
-        } else if (invocation->command && !has_options(invocation->command)) {
+        } else if (invocation->command && !strstr(invocation->command->usage, word)) {
             fprintf(stderr, "fura: unknown option %s\n", word);
             return false;
         } else {
-            invocation->argv[invocation->argc++] = *words; /* its own */
+            invocation->argv[invocation->argc++] =
+                *words; /* the command's own, or the application's */
         }
     }
     return true;
