@@ -69,6 +69,7 @@ struct metrics;
 struct conf;
 struct loop;
 struct server_state;
+struct generation;
 struct host {
     struct loop *loop;
     struct redis *redis;
@@ -89,6 +90,8 @@ struct host {
                               void (*answered)(void *owner, enum result rc, struct slice lines),
                               void *owner);
     void *master;
+    /* A mistake of this generation that no answer shows. NULL outside of `serve`. */
+    void (*complain)(void *master, const struct generation *generation, struct slice text);
 };
 
 /* Build the table `host` and leave it on the stack: one function per file, in bind.c's table. */

@@ -107,9 +107,11 @@ static int l_info(lua_State *L)
     const struct host *host = lua_touserdata(L, lua_upvalueindex(1));
     const struct generation *generation = generation_of(L);
 
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 7);
     lua_pushboolean(L, generation && generation_is_retired(generation));
     lua_setfield(L, -2, "retired");
+    lua_pushboolean(L, generation && generation_is_standby(generation));
+    lua_setfield(L, -2, "standby");
     lua_pushnumber(L, generation ? (double)generation_number(generation) : 0);
     lua_setfield(L, -2, "generation");
     lua_pushstring(L, bundle_hash(vm_bundle(L)));
@@ -121,6 +123,16 @@ static int l_info(lua_State *L)
     lua_pushboolean(L, host->state && atomic_load(&host->state->draining));
     lua_setfield(L, -2, "draining");
     return 1;
+}
+
+static int l_complain(lua_State *L)
+{
+    const struct host *host = lua_touserdata(L, lua_upvalueindex(1));
+    const struct generation *generation = generation_of(L);
+    struct slice text = bind_check_slice(L, 1);
+    if (host->complain && generation)
+        host->complain(host->master, generation, text);
+    return 0;
 }
 
 /* ---- the master ---- */
@@ -176,9 +188,8 @@ static int l_ask_master(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"read", l_read},   {"list", l_list}, {"compile", l_compile},
-    {"guard", l_guard}, {"info", l_info}, {"ask_master", l_ask_master},
-    {NULL, NULL},
+    {"read", l_read}, {"list", l_list},         {"compile", l_compile},       {"guard", l_guard},
+    {"info", l_info}, {"complain", l_complain}, {"ask_master", l_ask_master}, {NULL, NULL},
 };
 
 void bind_script_open(lua_State *L, struct host *host)

@@ -8,6 +8,8 @@ struct bind_subscription {
     struct generation *generation;
     void *source; /* NULL once closed */
     struct task_cleanup cleanup;
+    struct generation_waiter waiter; /* it has missed messages in standby */
+    bool in_standby;                 /* wants them there too */
     int fn_ref, self_ref;
 };
 
@@ -20,6 +22,7 @@ static void close_subscription(void *owner)
     subscription->kind->stop(subscription->source);
     subscription->source = NULL;
     generation_defer_remove(&subscription->cleanup);
+    generation_await_remove(&subscription->waiter);
     luaL_unref(L, LUA_REGISTRYINDEX, subscription->fn_ref);
     luaL_unref(L, LUA_REGISTRYINDEX, subscription->self_ref);
 }
@@ -42,16 +45,25 @@ void bind_subscription_class(lua_State *L, const struct bind_subscription_kind *
     lua_pop(L, 1);
 }
 
+static void on_live(void *owner)
+{
+    bind_subscription_message(owner, (struct slice){0});
+}
+
 struct bind_subscription *bind_subscription_push(lua_State *L,
                                                  const struct bind_subscription_kind *kind)
 {
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    bool in_standby = bind_opt_bool(L, 3, "standby", false);
     struct generation *generation = generation_of(L);
     if (!generation)
         luaL_error(L, "%s needs a running task to know whose it is", kind->label);
 
     struct bind_subscription *subscription = lua_newuserdata(L, sizeof *subscription);
-    *subscription = (struct bind_subscription){.kind = kind, .generation = generation};
+    *subscription = (struct bind_subscription){.kind = kind,
+                                               .generation = generation,
+                                               .waiter = {.run = on_live, .owner = subscription},
+                                               .in_standby = in_standby};
     luaL_getmetatable(L, kind->class_name);
     lua_setmetatable(L, -2);
     lua_pushvalue(L, 2);
@@ -73,6 +85,12 @@ void bind_subscription_message(void *owner, struct slice message)
 {
     struct bind_subscription *subscription = owner;
     lua_State *L = generation_lua(subscription->generation);
+
+    if (generation_is_standby(subscription->generation) && !subscription->in_standby) {
+        generation_await_remove(&subscription->waiter);
+        generation_await(subscription->generation, &subscription->waiter);
+        return;
+    }
     lua_rawgeti(L, LUA_REGISTRYINDEX, subscription->fn_ref);
     if (message.data)
         bind_push_slice(L, message);

@@ -16,7 +16,8 @@ struct bind_subscription_kind {
 void bind_subscription_class(lua_State *L, const struct bind_subscription_kind *kind);
 
 /* Push a userdata that calls the function at index 2 for every message, and keeps itself alive until it is closed or
- * its generation retires. Raises outside of a task. Then give it its source. */
+ * its generation retires. While that is in standby, messages are left to the live one unless the option table at index 3
+ * says `standby`. Raises outside of a task. Then give it its source. */
 struct bind_subscription *bind_subscription_push(lua_State *L,
                                                  const struct bind_subscription_kind *kind);
 /* What the driver gave for it; `kind->stop` gets it at the end. */

@@ -1,5 +1,5 @@
 /* bind_timer.c: host.timer: functions run later, each run a task of its own. A timer belongs to the
- * generation that made it and stops when that is retired. */
+ * generation that made it: one made by its start begins when it goes live, and all stop when it is retired. */
 #include "bind/bind.h"
 #include "base/mem.h"
 #include "net/loop.h"
@@ -13,9 +13,10 @@ static const char handle_meta[] = "fura.timer";
 struct timer {
     struct generation *generation;
     struct loop_timer *timer;
-    struct task_cleanup cleanup; /* at the generation's retirement */
-    int64_t interval_ms;         /* 0 = once */
-    int fn_ref, self_ref;        /* self_ref keeps the handle while it may fire or runs */
+    struct task_cleanup cleanup;     /* at the generation's retirement */
+    struct generation_waiter waiter; /* made in standby: it begins when the generation goes live */
+    int64_t delay_ms, interval_ms;   /* interval 0 = once */
+    int fn_ref, self_ref;            /* self_ref keeps the handle while it may fire or runs */
     bool running, cancelled;
 };
 
@@ -27,6 +28,7 @@ static void stop(struct timer *timer)
     lua_State *L = generation_lua(timer->generation);
     timer->cancelled = true;
     generation_defer_remove(&timer->cleanup);
+    generation_await_remove(&timer->waiter);
     loop_timer_free(timer->timer);
     timer->timer = NULL;
     luaL_unref(L, LUA_REGISTRYINDEX, timer->fn_ref);
@@ -68,6 +70,12 @@ static void on_fire(void *owner)
     task_spawn(generation, L, 0, &spec);
 }
 
+static void begin(void *owner)
+{
+    struct timer *timer = owner;
+    loop_timer_start(timer->timer, timer->delay_ms);
+}
+
 static int start(lua_State *L, int64_t interval_ms)
 {
     double delay_ms = luaL_checknumber(L, 1);
@@ -78,7 +86,10 @@ static int start(lua_State *L, int64_t interval_ms)
         return luaL_error(L, "host.timer needs a running task to know whose timer it is");
 
     struct timer *timer = lua_newuserdata(L, sizeof *timer);
-    *timer = (struct timer){.generation = generation, .interval_ms = interval_ms};
+    *timer = (struct timer){.generation = generation,
+                            .waiter = {.run = begin, .owner = timer},
+                            .delay_ms = (int64_t)delay_ms,
+                            .interval_ms = interval_ms};
     luaL_getmetatable(L, handle_meta);
     lua_setmetatable(L, -2);
     lua_pushvalue(L, 2);
@@ -89,7 +100,10 @@ static int start(lua_State *L, int64_t interval_ms)
     timer->cleanup.owner = timer;
     generation_defer(generation, &timer->cleanup);
     timer->timer = loop_timer_new(generation_loop(generation), on_fire, timer);
-    loop_timer_start(timer->timer, (int64_t)delay_ms);
+    if (generation_holds_back(generation))
+        generation_await(generation, &timer->waiter);
+    else
+        begin(timer);
     return 1;
 }
 

@@ -23,10 +23,11 @@ struct generation {
     lua_State *L;
     int app_ref; /* the table lua/init.lua returned */
     unsigned tasks, holds;
-    bool retired;
+    bool retired, standby;
     struct idle_thread idle[IDLE_THREADS_MAX];
     unsigned idle_count;
-    struct task_cleanup cleanups; /* list head: undone at retirement */
+    struct task_cleanup cleanups;     /* list head: undone at retirement */
+    struct generation_waiter waiters; /* list head: run when it goes live */
     struct loop_timer *drain_timer;
     struct loop_later later; /* telling `built`, or closing */
     void *attached;
@@ -67,14 +68,20 @@ static void on_verdict(void *owner)
 {
     struct generation *generation = owner;
     generation_built *built = generation->built;
+    void *built_owner = generation->built_owner;
 
     if (generation->verdict == R_OK) {
-        built(generation->built_owner, generation, R_OK, SLICE(""));
+        built(built_owner, generation, R_OK, SLICE(""));
         return;
     }
-    built(generation->built_owner, NULL, generation->verdict, buf_slice(&generation->problems));
+    /* Gone before anybody is told: finalizers still use the host, which belongs to who is told. */
+    enum result verdict = generation->verdict;
+    struct buf problems = generation->problems;
+    generation->problems = (struct buf){0};
     task_cancel_all(generation, R_CANCELLED); /* what start() had spawned */
     free_generation(generation);
+    built(built_owner, NULL, verdict, buf_slice(&problems));
+    buf_free(&problems);
 }
 
 static void on_boot_end(void *owner, struct task *task, const struct task_end *end)
@@ -112,7 +119,9 @@ void generation_build(const struct generation_recipe *recipe, generation_built *
     generation->recipe = *recipe;
     generation->built = built;
     generation->built_owner = owner;
+    generation->standby = recipe->standby;
     generation->cleanups.next = generation->cleanups.prev = &generation->cleanups;
+    generation->waiters.next = generation->waiters.prev = &generation->waiters;
     generation->drain_timer = loop_timer_new(recipe->loop, on_drain_deadline, generation);
     generation->app_ref = LUA_NOREF;
 
@@ -136,6 +145,45 @@ void generation_build(const struct generation_recipe *recipe, generation_built *
     watchdog_hold(generation->L);
     vm_push_boot(generation->L);
     task_spawn(generation, generation->L, 0, &spec);
+}
+
+/* ---- going live ---- */
+
+void generation_await(struct generation *generation, struct generation_waiter *waiter)
+{
+    waiter->prev = generation->waiters.prev;
+    waiter->next = &generation->waiters;
+    generation->waiters.prev->next = waiter;
+    generation->waiters.prev = waiter;
+}
+
+void generation_await_remove(struct generation_waiter *waiter)
+{
+    if (!waiter->next)
+        return;
+    waiter->prev->next = waiter->next;
+    waiter->next->prev = waiter->prev;
+    waiter->next = waiter->prev = NULL;
+}
+
+void generation_enliven(struct generation *generation)
+{
+    generation->standby = false;
+    while (generation->waiters.next != &generation->waiters) {
+        struct generation_waiter *waiter = generation->waiters.next;
+        generation_await_remove(waiter);
+        waiter->run(waiter->owner);
+    }
+}
+
+bool generation_is_standby(const struct generation *generation)
+{
+    return generation->standby;
+}
+
+bool generation_holds_back(const struct generation *generation)
+{
+    return generation->standby && generation->app_ref == LUA_NOREF;
 }
 
 /* ---- ending ---- */

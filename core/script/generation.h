@@ -22,6 +22,7 @@ struct generation_recipe {
     size_t memory_limit_bytes; /* see vm_options */
     bool tooling;
     unsigned build_timeout_ms;
+    bool standby; /* until generation_enliven(): another one is the live one */
 };
 
 /* Build it: a VM, `require "init"` inside a task, then init.start() when there is one (which may do
@@ -41,6 +42,20 @@ void generation_retire(struct generation *generation, int64_t deadline_ms,
  * a release. */
 void generation_hold(struct generation *generation);
 void generation_release(struct generation *generation);
+
+/* From standby to live. What the application set up at its start (timers, subscriptions) begins now. */
+void generation_enliven(struct generation *generation);
+bool generation_is_standby(const struct generation *generation);
+/* In standby, and its start still runs: what is set up now waits. */
+bool generation_holds_back(const struct generation *generation);
+/* Run once when it goes live, unless taken back before. The node belongs to the caller. */
+struct generation_waiter {
+    void (*run)(void *owner);
+    void *owner;
+    struct generation_waiter *next, *prev; /* private */
+};
+void generation_await(struct generation *generation, struct generation_waiter *waiter);
+void generation_await_remove(struct generation_waiter *waiter); /* harmless when it does not wait */
 
 /* Undo at retirement: timers and subscriptions of a generation stop when it is no longer the live
  * one. The node belongs to the caller, who may take it back before. */
