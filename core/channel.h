@@ -12,6 +12,8 @@ enum channel_kind {
     CHANNEL_PREPARE = 1, /* master: build generation `number` from the bundle in the descriptor */
     CHANNEL_PREPARED,    /* worker: `status` 1 it stands, 0 it does not and the body says why */
     CHANNEL_COMMIT,      /* master: `number` is the live one from now on */
+    CHANNEL_CANARY,      /* master: `number` serves the share in the body, beside the live one */
+    CHANNEL_COMPLAINT,   /* worker: the canary `number` made a mistake; the body says which */
     CHANNEL_ABORT,       /* master: forget `number` */
     CHANNEL_DRAIN, /* master: accept nothing more, finish what runs; `number` = milliseconds left */
     CHANNEL_STOP,  /* master: end now */

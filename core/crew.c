@@ -1,4 +1,4 @@
-/* crew.c: see crew.h. What it tells about itself is in crew_report.c. */
+/* crew.c: see crew.h. What it tells about itself is in crew_report.c, questions are in crew_ask.c. */
 #include "crew_inside.h"
 #include "channel.h"
 #include "crash.h"
@@ -21,22 +21,7 @@ enum {
     BACKOFF_MAX_MS = 5000,
     STEADY_MS = 10000, /* a worker that lived this long did not die of its start */
     STOP_GRACE_MS = 1000,
-    ASK_LIMIT_MS = 310000, /* longer than any call may take (answers.c) */
 };
-
-struct question {
-    uint64_t number;
-    struct worker *worker;
-    int64_t deadline_ms;
-    crew_answered *answered;
-    void *owner;
-    struct question *next;
-};
-
-static struct worker *worker_at(const struct crew *crew, unsigned number)
-{
-    return number >= 1 && number <= crew->options.workers ? &crew->workers[number - 1] : NULL;
-}
 
 static void send_to(struct worker *worker, enum channel_kind kind, uint64_t number)
 {
@@ -46,6 +31,8 @@ static void send_to(struct worker *worker, enum channel_kind kind, uint64_t numb
 
 static void send_prepare(struct worker *worker, uint64_t number, const struct bundle *bundle)
 {
+    if (worker->preparing)
+        send_to(worker, CHANNEL_ABORT, worker->preparing);
     worker->preparing = number;
     channel_send(worker->channel,
                  &(struct channel_frame){.kind = CHANNEL_PREPARE, .number = number},
@@ -60,78 +47,6 @@ static void kill_worker(struct worker *worker, const char *why)
     kill(worker->pid, SIGKILL);
 }
 
-/* ---- questions ---- */
-
-static void answer_question(struct question **link, enum result rc, struct slice reply)
-{
-    struct question *question = *link;
-    *link = question->next;
-    question->answered(question->owner, question->worker->number, rc, reply);
-    free(question);
-}
-
-/* The callback may ask again, so the walk starts anew after each. */
-static void fail_questions(struct crew *crew, const struct worker *worker, int64_t now_ms)
-{
-    struct question **link = &crew->questions;
-    while (*link) {
-        if ((*link)->worker == worker || (*link)->deadline_ms <= now_ms) {
-            answer_question(link, worker ? R_CLOSED : R_TIMEOUT, SLICE(""));
-            link = &crew->questions;
-        } else {
-            link = &(*link)->next;
-        }
-    }
-}
-
-static void take_reply(struct crew *crew, const struct channel_frame *frame)
-{
-    struct question **link = &crew->questions;
-    while (*link && (*link)->number != frame->number)
-        link = &(*link)->next;
-    if (*link)
-        answer_question(link, R_OK, frame->body);
-}
-
-enum result crew_ask_with(struct crew *crew, unsigned number, const struct crew_order *order,
-                          crew_answered *answered, void *owner)
-{
-    struct worker *worker = worker_at(crew, number);
-    if (!worker || !worker->channel || !worker->live)
-        return R_UNAVAILABLE;
-
-    struct question *question = mem_new(struct question);
-    question->number = ++crew->last_question;
-    question->worker = worker;
-    question->deadline_ms = clock_monotonic_ms() + ASK_LIMIT_MS;
-    question->answered = answered;
-    question->owner = owner;
-    question->next = crew->questions;
-    crew->questions = question;
-    channel_send(worker->channel,
-                 &(struct channel_frame){.kind = (enum channel_kind)order->kind,
-                                         .number = question->number,
-                                         .body = order->body},
-                 order->fd);
-    return R_OK;
-}
-
-enum result crew_ask(struct crew *crew, unsigned number, struct slice request,
-                     crew_answered *answered, void *owner)
-{
-    struct crew_order order = {.kind = CHANNEL_REQUEST, .fd = -1, .body = request};
-    return crew_ask_with(crew, number, &order, answered, owner);
-}
-
-void crew_answer(struct crew *crew, unsigned number, uint64_t question, struct slice lines)
-{
-    struct worker *worker = worker_at(crew, number);
-    if (worker && worker->channel)
-        channel_send(
-            worker->channel,
-            &(struct channel_frame){.kind = CHANNEL_ANSWER, .number = question, .body = lines}, -1);
-}
-
 /* ---- what workers say ---- */
 
 static void go_live(struct worker *worker, uint64_t number)
@@ -139,6 +54,26 @@ static void go_live(struct worker *worker, uint64_t number)
     send_to(worker, CHANNEL_COMMIT, number);
     worker->live = number;
     crew_publish_live(worker->crew);
+}
+
+static void send_canary(struct worker *worker)
+{
+    const struct crew_canary *canary = &worker->crew->canary;
+    channel_send(worker->channel,
+                 &(struct channel_frame){.kind = CHANNEL_CANARY,
+                                         .number = canary->number,
+                                         .body = slice_cstr(canary->share)},
+                 -1);
+}
+
+/* A worker that started while it is tried builds the committed one first, and then the canary. */
+static void take_canary_verdict(struct worker *worker, const struct channel_frame *frame)
+{
+    const struct crew_options *options = &worker->crew->options;
+    if (frame->status)
+        send_canary(worker);
+    else
+        options->on_trouble(options->owner, true, frame->body);
 }
 
 static void take_verdict(struct worker *worker, const struct channel_frame *frame)
@@ -156,6 +91,10 @@ static void take_verdict(struct worker *worker, const struct channel_frame *fram
         go_live(worker, frame->number);
         log_info("worker serves", LOG_INT("worker", worker->number),
                  LOG_INT("generation", frame->number));
+        if (crew->canary.number)
+            send_prepare(worker, crew->canary.number, crew->canary.bundle);
+    } else if (frame->number == crew->canary.number) {
+        take_canary_verdict(worker, frame);
     } else if (!frame->status) {
         log_error("a new worker cannot build the committed generation",
                   LOG_INT("worker", worker->number), LOG_SLICE("problems", frame->body));
@@ -179,7 +118,11 @@ static void on_frame(void *owner, const struct channel_frame *frame, int fd)
         take_verdict(worker, frame);
         break;
     case CHANNEL_REPLY:
-        take_reply(worker->crew, frame);
+        crew_take_reply(worker->crew, frame);
+        break;
+    case CHANNEL_COMPLAINT:
+        if (frame->number == worker->crew->canary.number)
+            options->on_complaint(options->owner, frame->number, frame->body);
         break;
     case CHANNEL_ASK:
         options->on_ask(options->owner, worker->number, frame->number, frame->body);
@@ -303,7 +246,7 @@ static void on_tick(void *owner)
         if (worker->pid)
             watch_worker(worker, now_ms);
     }
-    fail_questions(crew, NULL, now_ms);
+    crew_fail_questions(crew, NULL, now_ms);
     loop_timer_start(crew->tick, TICK_MS);
 }
 
@@ -342,7 +285,7 @@ static void bury(struct worker *worker, int status)
     worker->pid = 0;
     worker->live = worker->preparing = worker->prepared = 0;
     crew_publish_live(crew);
-    fail_questions(crew, worker, 0);
+    crew_fail_questions(crew, worker, 0);
     if (crew->ending) {
         check_empty(crew);
     } else {
@@ -351,6 +294,9 @@ static void bury(struct worker *worker, int status)
         worker->quick_deaths = steady ? 0 : worker->quick_deaths + 1;
         worker->restarts++;
         schedule_restart(worker);
+        if (crew->canary.number)
+            crew->options.on_trouble(crew->options.owner, crew_is_own_fault(worker, status),
+                                     buf_slice(&reason));
         if (was_preparing && was_preparing == crew->candidate)
             crew->options.on_verdict(crew->options.owner, worker->number, was_preparing, false,
                                      buf_slice(&reason));
@@ -379,8 +325,6 @@ void crew_prepare(struct crew *crew, uint64_t number, const struct bundle *bundl
         struct worker *worker = &crew->workers[i];
         if (!worker->pid)
             start_worker(worker);
-        if (worker->preparing)
-            send_to(worker, CHANNEL_ABORT, worker->preparing);
         if (worker->channel)
             send_prepare(worker, number, bundle);
         else
@@ -393,6 +337,7 @@ void crew_commit(struct crew *crew, uint64_t number, const struct bundle *bundle
     crew->committed = number;
     crew->bundle = bundle;
     crew->candidate = 0;
+    crew->canary = (struct crew_canary){0};
     for (unsigned i = 0; i < crew->options.workers; i++) {
         struct worker *worker = &crew->workers[i];
         if (!worker->channel)
@@ -400,8 +345,38 @@ void crew_commit(struct crew *crew, uint64_t number, const struct bundle *bundle
         /* One that died after its yes and is back has not heard of this bundle yet. */
         if (worker->prepared == number)
             go_live(worker, number);
-        else
+        else if (worker->preparing != number)
             send_prepare(worker, number, bundle);
+    }
+}
+
+void crew_try(struct crew *crew, const struct crew_canary *canary)
+{
+    crew->candidate = 0;
+    crew->canary = *canary;
+    for (unsigned i = 0; i < crew->options.workers; i++) {
+        struct worker *worker = &crew->workers[i];
+        if (worker->live && worker->prepared == canary->number) {
+            send_canary(worker);
+        } else if (worker->channel) { /* new, or back since its yes: first what it stands beside */
+            send_to(worker, CHANNEL_ABORT, canary->number);
+            send_prepare(worker, crew->committed, crew->bundle);
+        }
+    }
+}
+
+void crew_withdraw(struct crew *crew)
+{
+    uint64_t number = crew->canary.number;
+
+    crew->canary = (struct crew_canary){0};
+    for (unsigned i = 0; i < crew->options.workers; i++) {
+        struct worker *worker = &crew->workers[i];
+        send_to(worker, CHANNEL_ABORT, number);
+        if (worker->preparing == number)
+            worker->preparing = 0;
+        if (worker->prepared == number)
+            worker->prepared = 0;
     }
 }
 

@@ -28,6 +28,10 @@ struct crew_options {
     void (*in_child)(void *owner); /* just forked: close what belongs to the master alone */
     /* A verdict on crew_prepare(): a worker that dies first counts as a no. */
     void (*on_verdict)(void *owner, unsigned worker, uint64_t number, bool ok, struct slice reason);
+    /* While a canary is tried. A worker that cannot have it or died by a fault of its own (`is_certain`), or
+     * just died; and what the canary's scripts did wrong. */
+    void (*on_trouble)(void *owner, bool is_certain, struct slice reason);
+    void (*on_complaint)(void *owner, uint64_t number, struct slice text);
     /* A worker's script asks the master something: answer with crew_answer(), also later. */
     void (*on_ask)(void *owner, unsigned worker, uint64_t number, struct slice request);
     void (*on_empty)(void *owner); /* after crew_drain() or crew_stop(): the last process ended */
@@ -44,6 +48,16 @@ void crew_prepare(struct crew *crew, uint64_t number, const struct bundle *bundl
  * commit. */
 void crew_commit(struct crew *crew, uint64_t number, const struct bundle *bundle);
 void crew_abort(struct crew *crew, uint64_t number);
+
+/* All said yes: everybody, workers to come too, tries it on a share of the requests beside the committed one, until it
+ * is committed or withdrawn. Bundle and share are borrowed until then. */
+struct crew_canary {
+    uint64_t number;
+    const struct bundle *bundle;
+    const char *share; /* base/share.h */
+};
+void crew_try(struct crew *crew, const struct crew_canary *canary);
+void crew_withdraw(struct crew *crew);
 
 void crew_reopen_logs(struct crew *crew);
 /* No restarts any more: workers finish what runs, at most `limit_ms`. */

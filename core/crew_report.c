@@ -59,6 +59,13 @@ void crew_describe_death(const struct worker *worker, int status, struct buf *ou
         buf_printf(out, ": %.*s", (int)worker->last_words.len, worker->last_words.data);
 }
 
+bool crew_is_own_fault(const struct worker *worker, int status)
+{
+    bool by_others =
+        WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM);
+    return worker->last_words.len > 0 || !by_others;
+}
+
 void crew_report_death(const struct worker *worker, pid_t pid, struct slice reason)
 {
     struct buf words = {0};

@@ -14,7 +14,7 @@
 
 enum { LIVE_MAX = 3 };
 
-enum stage { WAITING, BUILDING, READY, LIVE, DRAINING };
+enum stage { WAITING, BUILDING, READY, CANARY, LIVE, DRAINING };
 
 struct member {
     struct lineage *lineage;
@@ -40,6 +40,16 @@ struct lineage *lineage_new(const struct lineage_options *options)
     struct lineage *lineage = mem_new(struct lineage);
     lineage->options = *options;
     return lineage;
+}
+
+/* Built, and to be committed or aborted yet. */
+static struct member *find_candidate(const struct lineage *lineage, uint64_t number)
+{
+    struct member *member = lineage->members;
+    while (member &&
+           (member->number != number || (member->stage != READY && member->stage != CANARY)))
+        member = member->next;
+    return member;
 }
 
 static struct member *find(const struct lineage *lineage, enum stage stage)
@@ -180,6 +190,7 @@ static void build(struct member *member)
                                                  .open_host = open_host,
                                                  .open_host_owner = &member->host,
                                                  .memory_limit_bytes = memory_limit(member->conf),
+                                                 .standby = true,
                                                  .build_timeout_ms = options->build_timeout_ms},
                      on_built, member);
 }
@@ -214,16 +225,40 @@ void lineage_prepare(struct lineage *lineage, uint64_t number, int bundle_fd)
 
 /* ---- commit or not ---- */
 
+static int64_t drain_deadline(const struct member *live)
+{
+    return clock_monotonic_ms() + conf_integer(live->conf, "drain_deadline_s") * 1000;
+}
+
+void lineage_try(struct lineage *lineage, uint64_t number, struct slice share)
+{
+    struct member *next = find_candidate(lineage, number);
+
+    if (!next || next->stage != READY || !find(lineage, LIVE))
+        return; /* crossed an abort */
+    next->stage = CANARY;
+    lineage->options.on_canary(lineage->options.owner, next->generation, share);
+}
+
+static void end_canary(struct member *canary, struct generation *winner)
+{
+    const struct lineage_options *options = &canary->lineage->options;
+    if (canary->stage == CANARY)
+        options->on_canary_over(options->owner, winner);
+}
+
 void lineage_commit(struct lineage *lineage, uint64_t number)
 {
-    struct member *next = find(lineage, READY), *live = find(lineage, LIVE);
+    struct member *next = find_candidate(lineage, number), *live = find(lineage, LIVE);
 
-    if (!next || next->number != number)
+    if (!next)
         return; /* crossed an abort */
+    end_canary(next, next->generation);
     next->stage = LIVE;
+    generation_enliven(next->generation);
     lineage->options.on_live(lineage->options.owner, next->generation);
     if (live)
-        retire(live, clock_monotonic_ms() + conf_integer(next->conf, "drain_deadline_s") * 1000);
+        retire(live, drain_deadline(next));
 }
 
 static void abandon(struct member *member)
@@ -237,6 +272,10 @@ static void abandon(struct member *member)
         break;
     case READY:
         retire(member, clock_monotonic_ms());
+        break;
+    case CANARY:
+        end_canary(member, lineage_live(member->lineage));
+        retire(member, drain_deadline(find(member->lineage, LIVE)));
         break;
     default:
         break;
@@ -259,7 +298,7 @@ void lineage_end(struct lineage *lineage, int64_t deadline_ms)
     lineage->ending = true;
     for (; member; member = next) {
         next = member->next;
-        if (member->stage == LIVE)
+        if (member->stage == LIVE || member->stage == CANARY)
             retire(member, deadline_ms);
         else
             abandon(member);

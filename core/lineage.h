@@ -1,6 +1,5 @@
-/* lineage.h: the generations of one worker: the live one, its successor in the making, and those
- * that still finish what they began. At most three at a time: a further one waits for the oldest.
- */
+/* lineage.h: the generations of one worker: the live one, its successor in the making or tried as a canary beside it,
+ * and those that still finish what they began. At most three at a time: a further one waits for the oldest. */
 #pragma once
 
 #include "base/result.h"
@@ -24,6 +23,10 @@ struct lineage_options {
     void (*on_prepared)(void *owner, uint64_t number, bool ok, struct slice problems);
     /* `generation` serves from now on. */
     void (*on_live)(void *owner, struct generation *generation);
+    /* It serves a share of the requests, beside the live one … */
+    void (*on_canary)(void *owner, struct generation *generation, struct slice share);
+    /* … and no more: `winner` is the live one. */
+    void (*on_canary_over)(void *owner, struct generation *winner);
     /* After lineage_end(), later: the last one is gone, and so is the lineage. */
     void (*on_ended)(void *owner);
     void *owner;
@@ -31,6 +34,8 @@ struct lineage_options {
 
 struct lineage *lineage_new(const struct lineage_options *options);
 void lineage_prepare(struct lineage *lineage, uint64_t number, int bundle_fd); /* takes it */
+/* Try a prepared one on a share of the requests, until it is committed or aborted. */
+void lineage_try(struct lineage *lineage, uint64_t number, struct slice share);
 void lineage_commit(struct lineage *lineage, uint64_t number);
 void lineage_abort(struct lineage *lineage, uint64_t number);
 /* Retire everything; what still runs at `deadline_ms` (monotonic) is cancelled. */

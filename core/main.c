@@ -9,8 +9,8 @@
 static const struct command commands[] = {
     {"serve", "serve", "master and workers in the foreground; logs to stderr", serve_run, false},
     {"check", "check", "everything a reload would do, without serving", check_run, false},
-    {"reload", "reload", "bring edited sources and settings live, or say why not", reload_run,
-     false},
+    {"reload", "reload [--canary SHARE [--for TIME] [--wait] | --promote | --withdraw]",
+     "bring edited sources and settings live, or say why not", reload_run, false},
     {"replay", "replay [--last N] [--route TEXT] [--driver ID] [--limit N]",
      "what the sources on disk would answer to the requests of late, compared with what runs",
      replay_run, false},
@@ -34,6 +34,16 @@ enum { COUNT = sizeof commands / sizeof *commands };
 static const struct {
     const char *name, *text;
 } manuals[] = {
+    {"reload",
+     "  --canary 10%          only a tenth of the drivers meets the new generation at first\n"
+     "  --canary drivers:7,8  only these drivers do\n"
+     "  --for 5m              how long: 1s to 24h, 5m when left out. Then it goes live for all. "
+     "As\n"
+     "                        soon as it fails more often or is slower than the live one, it is "
+     "gone\n"
+     "  --wait                wait for that end; exit status 0: it went live, 1: it is gone\n"
+     "  --promote             end the canary now: live for all\n"
+     "  --withdraw            end the canary now: nobody meets it any more\n"},
     {"test",
      "Runs the specs (*_spec.lua) of files and folders; without any, those of plugins/ and "
      "tests/spec.\n"

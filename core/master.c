@@ -8,6 +8,7 @@
 #include "orders.h"
 #include "preflight.h"
 #include "reload.h"
+#include "signals.h"
 #include "sockets.h"
 #include "upgrade.h"
 #include "watch.h"
@@ -29,7 +30,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,8 +40,7 @@ enum phase { STARTING, SERVING, NOTICE, DRAINING, STOPPING };
 struct master {
     struct master_options options;
     struct loop *loop;
-    int signals;
-    struct loop_fd *signal_watch;
+    struct signals *signals;
     struct sockets sockets;
     struct shm *shm;
     struct metrics *metrics;
@@ -101,6 +100,7 @@ static void begin_drain(struct master *master)
     int64_t notice_ms = conf_integer(reload_conf(master->reload), "drain_notice_s") * 1000;
 
     give_up_upgrade(master);
+    reload_withdraw(master->reload, "the server stops");
     master->phase = NOTICE;
     atomic_store(&master->state->draining, true);
     notify_send("STOPPING=1\nSTATUS=draining");
@@ -154,7 +154,9 @@ static enum result open_control(struct master *master, struct failure *why)
 static void on_change(void *owner)
 {
     struct master *master = owner;
-    if (master->phase == SERVING)
+    if (master->phase == SERVING && reload_canary(master->reload))
+        log_info("sources changed: `fura reload` takes them when the canary is over");
+    else if (master->phase == SERVING)
         reload_request(master->reload, "watcher", NULL, NULL);
     else
         master->changed_early = master->phase == STARTING;
@@ -261,7 +263,8 @@ static void on_reload_finished(void *owner, const struct reload_outcome *outcome
 {
     struct master *master = owner;
     master->setup.conf = conf;
-    if (!outcome->ok && master->phase == SERVING)
+    bool is_wanted = outcome->canary == CANARY_WITHDRAWN; /* somebody did it and knows */
+    if (!outcome->ok && !is_wanted && master->phase == SERVING)
         tell_application(master, outcome);
 }
 
@@ -269,6 +272,19 @@ static void on_verdict(void *owner, unsigned worker, uint64_t number, bool ok, s
 {
     struct master *master = owner;
     reload_take_verdict(master->reload, worker, number, ok, reason);
+}
+
+static void on_trouble(void *owner, bool is_certain, struct slice reason)
+{
+    struct master *master = owner;
+    reload_take_trouble(master->reload, is_certain, reason);
+}
+
+static void on_complaint(void *owner, uint64_t number, struct slice text)
+{
+    struct master *master = owner;
+    (void)number;
+    reload_take_complaint(master->reload, text);
 }
 
 static void on_ask(void *owner, unsigned worker, uint64_t number, struct slice request)
@@ -280,7 +296,7 @@ static void on_ask(void *owner, unsigned worker, uint64_t number, struct slice r
 static void in_child(void *owner)
 {
     struct master *master = owner;
-    close(master->signals);
+    signals_disown(master->signals);
     control_disown(master->control);
     watch_disown(master->watch);
     upgrade_disown(master->upgrade);
@@ -295,6 +311,7 @@ static void on_taken_over(void *owner, pid_t successor)
     struct master *master = owner;
 
     log_info("the new process is ready and takes over", LOG_INT("pid", successor));
+    reload_withdraw(master->reload, "a new process takes over");
     master->handed_over = true;
     master->phase = NOTICE;
     atomic_store(&master->state->draining, true);
@@ -345,8 +362,10 @@ static void reap(struct master *master)
             upgrade_reaped(master->upgrade, pid, status);
 }
 
-static void on_signal(struct master *master, int signal)
+static void on_signal(void *owner, int signal)
 {
+    struct master *master = owner;
+
     switch (signal) {
     case SIGCHLD:
         reap(master);
@@ -370,32 +389,6 @@ static void on_signal(struct master *master, int signal)
         start_upgrade(master);
         break;
     }
-}
-
-static void on_signals(void *owner, int ready)
-{
-    struct master *master = owner;
-    struct signalfd_siginfo info;
-    (void)ready;
-
-    while (read(master->signals, &info, sizeof info) == sizeof info)
-        on_signal(master, (int)info.ssi_signo);
-}
-
-/* Signals are blocked and read from a descriptor: a forked worker then inherits no handlers of ours. */
-static void open_signals(struct master *master)
-{
-    static const int wanted[] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
-    sigset_t set;
-
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        sigaddset(&set, wanted[i]);
-    signal(SIGPIPE, SIG_IGN);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    master->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    master->signal_watch = loop_fd_new(master->loop, master->signals, on_signals, master);
-    loop_fd_want(master->signal_watch, LOOP_READ);
 }
 
 static void on_watchdog(void *owner)
@@ -432,6 +425,8 @@ static void make_parts(struct master *master)
                                                    .setup = &master->setup,
                                                    .in_child = in_child,
                                                    .on_verdict = on_verdict,
+                                                   .on_trouble = on_trouble,
+                                                   .on_complaint = on_complaint,
                                                    .on_ask = on_ask,
                                                    .on_empty = on_crew_gone,
                                                    .owner = master});
@@ -463,8 +458,7 @@ static void free_parts(struct master *master)
     crew_free(master->crew);
     loop_timer_free(master->drain_timer);
     loop_timer_free(master->watchdog);
-    loop_fd_free(master->signal_watch);
-    close(master->signals);
+    signals_close(master->signals);
     sockets_close(&master->sockets, !master->handed_over);
     metrics_free(master->metrics);
     shm_free(master->shm);
@@ -505,7 +499,7 @@ int master_run(const struct master_options *options)
         return 1;
     }
     master.loop = loop_new();
-    open_signals(&master);
+    master.signals = signals_open(master.loop, on_signal, &master);
     make_parts(&master);
     if (master.upgrade_line < 0 && open_control(&master, &why) != R_OK) {
         fprintf(stderr, "fura: %s\n", why.text);

@@ -1,5 +1,6 @@
 /* orders.c: see orders.h. */
 #include "orders.h"
+#include "canary.h"
 #include "crew.h"
 #include "json.h"
 #include "base/json_text.h"
@@ -8,6 +9,7 @@
 #include "sockets.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/share.h"
 #include "base/state.h"
 
 #include <stdio.h>
@@ -92,32 +94,118 @@ static void say_verdict(const struct order *order, const struct reload_outcome *
     buf_free(&line);
 }
 
-static void on_reloaded(void *owner, const struct reload_outcome *outcome)
+static void say_outcome(struct order *order, const struct reload_outcome *outcome)
 {
-    struct order *order = owner;
+    const struct reload *reload = order->orders->options.reload;
     struct buf line = {0};
 
-    for (unsigned i = 0; i < outcome->workers; i++)
-        if (outcome->verdicts[i].given)
-            say_verdict(order, outcome, i);
     buf_append_char(&line, '{');
     json_put_bool(&line, "ok", outcome->ok);
     json_put_integer(&line, "generation", (int64_t)outcome->generation);
     json_put_member(&line, "hash", slice_cstr(outcome->hash));
+    if (outcome->canary == CANARY_STANDS) {
+        json_put_name(&line, "canary");
+        reload_describe_canary(reload, &line);
+    }
+    if (outcome->note.len > 0)
+        json_put_member(&line, "note", outcome->note);
     put_problems(&line, outcome->problems);
     buf_append_char(&line, '}');
     end_with(order, buf_slice(&line));
     buf_free(&line);
 }
 
-static void do_reload(struct order *order, struct slice request)
+static void on_reloaded(void *owner, const struct reload_outcome *outcome)
 {
-    (void)request;
-    if (atomic_load(&order->orders->options.state->draining)) {
-        refuse(order, "the server is stopping");
+    struct order *order = owner;
+    for (unsigned i = 0; i < outcome->workers; i++)
+        if (outcome->verdicts[i].given)
+            say_verdict(order, outcome, i);
+    say_outcome(order, outcome);
+}
+
+/* «canary»: a share, «for_s»: seconds. */
+static void reload_as_canary(struct order *order, struct slice request, const char *text)
+{
+    double for_ms = json_find_number(request, "for_s", (double)CANARY_FOR_MS / 1000) * 1000;
+    struct share *share = NULL;
+    struct failure why = {.rc = R_OK};
+
+    if (share_parse(slice_cstr(text), SLICE(""), &share, &why) != R_OK) {
+        refuse(order, why.text);
         return;
     }
-    reload_request(order->orders->options.reload, "command", on_reloaded, order);
+    share_free(share);
+    if (!(for_ms >= 1000 && for_ms <= CANARY_FOR_MAX_MS)) {
+        refuse(order, "a canary lasts 1 second to 24 hours");
+        return;
+    }
+    struct canary_plan plan = {.share = mem_strdup(text), .for_ms = (int64_t)for_ms};
+    reload_request_canary(order->orders->options.reload, &plan, on_reloaded, order);
+}
+
+static bool is_going_away(struct order *order)
+{
+    if (!atomic_load(&order->orders->options.state->draining))
+        return false;
+    refuse(order, "the server is stopping");
+    return true;
+}
+
+static void do_reload(struct order *order, struct slice request)
+{
+    struct buf share = {0};
+
+    if (is_going_away(order))
+        return;
+    if (json_find_text(request, "canary", &share))
+        reload_as_canary(order, request, buf_cstr(&share));
+    else
+        reload_request(order->orders->options.reload, "command", on_reloaded, order);
+    buf_free(&share);
+}
+
+static void on_canary_ended(void *owner, const struct reload_outcome *outcome)
+{
+    say_outcome(owner, outcome);
+}
+
+static void do_await(struct order *order, struct slice request)
+{
+    struct reload *reload = order->orders->options.reload;
+    uint64_t generation = (uint64_t)json_find_number(request, "generation", 0);
+    if (!reload_await(reload, generation, on_canary_ended, order))
+        refuse(order, "no such canary runs now: see `fura status`");
+}
+
+static void end_canary(struct order *order, bool (*how)(struct reload *reload, const char *reason))
+{
+    struct reload *reload = order->orders->options.reload;
+    uint64_t generation = reload_canary(reload);
+    struct buf line = {0};
+
+    if (!how(reload, "by order")) {
+        refuse(order, "no canary runs now");
+        return;
+    }
+    buf_append_slice(&line, SLICE("{\"ok\":true"));
+    json_put_integer(&line, "generation", (int64_t)generation);
+    json_put_integer(&line, "live", (int64_t)reload_generation(reload));
+    buf_append_char(&line, '}');
+    end_with(order, buf_slice(&line));
+    buf_free(&line);
+}
+
+static void do_promote(struct order *order, struct slice request)
+{
+    (void)request;
+    end_canary(order, reload_promote);
+}
+
+static void do_withdraw(struct order *order, struct slice request)
+{
+    (void)request;
+    end_canary(order, reload_withdraw);
 }
 
 /* ---- replay ---- */
@@ -160,6 +248,8 @@ static void do_status(struct order *order, struct slice request)
     sockets_describe(options->sockets, &line);
     json_put_name(&line, "workers");
     crew_describe(options->crew, &line);
+    json_put_name(&line, "canary");
+    reload_describe_canary(options->reload, &line);
     json_put_name(&line, "reloads");
     reload_describe(options->reload, &line);
     buf_append_char(&line, '}');
@@ -253,8 +343,9 @@ static const struct {
     const char *name;
     void (*run)(struct order *order, struct slice request);
 } commands[] = {
-    {"reload", do_reload}, {"status", do_status}, {"ps", do_ps},         {"kill", do_kill},
-    {"call", do_call},     {"stop", do_stop},     {"replay", do_replay},
+    {"reload", do_reload}, {"promote", do_promote}, {"withdraw", do_withdraw}, {"await", do_await},
+    {"status", do_status}, {"ps", do_ps},           {"kill", do_kill},         {"call", do_call},
+    {"stop", do_stop},     {"replay", do_replay},
 };
 
 static void carry_out(struct order *order, struct slice request)

@@ -1,4 +1,4 @@
-/* orders.h: what the commands on the control socket do: reload, status, ps, kill, call, stop. The
+/* orders.h: what the commands on the control socket do: reload, promote, withdraw, await, status, ps, kill, call, stop. The
  * same orders may come from a worker's script (host → ask_master). */
 #pragma once
 

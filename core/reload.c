@@ -1,95 +1,16 @@
-/* reload.c: see reload.h. */
-#include "reload.h"
+/* reload.c: see reload.h. Canaries are in reload_canary.c, what is told and remembered in reload_report.c. */
+#include "reload_inside.h"
 #include "crew.h"
-#include "json.h"
 #include "notify.h"
 #include "base/bundle.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/state.h"
-#include "net/loop.h"
 
 #include <stdlib.h>
 
-enum {
-    HISTORY = 20,
-    REASON_MAX = 2000,
-    VERDICT_LIMIT_MS = 90000, /* a drain deadline that must pass first, plus a slow start() */
-};
-
-struct request {
-    const char *origin;
-    reload_done *done;
-    void *owner;
-    struct request *next;
-};
-
-struct record {
-    uint64_t generation;
-    bool ok;
-    int64_t at_ms;
-    const char *origin;
-    char hash[65];
-    char *reason;
-};
-
-struct reload {
-    struct reload_options options;
-    struct conf *conf; /* in force */
-    struct bundle *bundle;
-    uint64_t committed, last_number;
-
-    struct request *queue, **queue_tail;
-    struct loop_later begin;
-    struct loop_timer *limit;
-    bool voting;
-    struct conf *next_conf;
-    struct bundle *next_bundle;
-    struct buf problems;
-    struct reload_verdict *verdicts;
-
-    struct record history[HISTORY];
-    unsigned records;
-};
-
-/* ---- reporting ---- */
-
-static void add_record(struct reload *reload, const struct reload_outcome *outcome)
-{
-    struct record *record = &reload->history[reload->records++ % HISTORY];
-    size_t len = outcome->problems.len < REASON_MAX ? outcome->problems.len : REASON_MAX;
-
-    free(record->reason);
-    *record = (struct record){
-        .generation = outcome->generation,
-        .ok = outcome->ok,
-        .at_ms = clock_wall_ms(),
-        .origin = outcome->origin,
-        .reason = mem_strndup(outcome->problems.data ? outcome->problems.data : "", len)};
-    memcpy(record->hash, outcome->hash, strlen(outcome->hash));
-}
-
-static void report(struct reload *reload, const struct reload_outcome *outcome)
-{
-    struct slice labels = outcome->ok ? SLICE("result=\"applied\"") : SLICE("result=\"rejected\"");
-
-    metric_add(
-        metrics_find(reload->options.metrics, METRIC_COUNTER, SLICE("fura_reloads_total"), labels),
-        1);
-    if (outcome->ok) {
-        atomic_fetch_add(&reload->options.state->reloads_applied, 1);
-        log_info("generation committed", LOG_INT("generation", outcome->generation),
-                 LOG_STR("hash", outcome->hash), LOG_STR("origin", outcome->origin));
-    } else {
-        atomic_fetch_add(&reload->options.state->reloads_rejected, 1);
-        log_error("generation rejected", LOG_INT("generation", outcome->generation),
-                  LOG_STR("origin", outcome->origin), LOG_SLICE("reason", outcome->problems));
-    }
-    notify_send("READY=1\nSTATUS=generation %llu%s", (unsigned long long)reload->committed,
-                outcome->ok ? "" : ", last reload rejected");
-}
+enum { VERDICT_LIMIT_MS = 90000 }; /* a drain deadline that must pass first, plus a slow start() */
 
 static void clear_vote(struct reload *reload)
 {
@@ -102,40 +23,36 @@ static void clear_vote(struct reload *reload)
 
 static void on_begin(void *owner);
 
-/* The request at the head of the queue is done: tell everybody and turn to the next. */
-static void finish(struct reload *reload, bool ok, const char *hash)
+void reload_finish(struct reload *reload, struct reload_outcome *outcome)
 {
     struct request *request = reload->queue;
-    struct reload_outcome outcome = {.ok = ok,
-                                     .generation = reload->last_number,
-                                     .hash = hash,
-                                     .origin = request->origin,
-                                     .problems = buf_slice(&reload->problems),
-                                     .verdicts = reload->verdicts,
-                                     .workers = crew_size(reload->options.crew)};
 
+    outcome->generation = reload->last_number;
+    outcome->origin = request->origin;
+    outcome->share = request->plan.share;
+    outcome->verdicts = reload->verdicts;
+    outcome->workers = crew_size(reload->options.crew);
     reload->queue = request->next;
     if (!reload->queue)
         reload->queue_tail = &reload->queue;
-    add_record(reload, &outcome);
-    if (reload->committed)
-        report(reload, &outcome);
-    reload->options.on_finished(reload->options.owner, &outcome, reload->conf);
+    if (outcome->canary != CANARY_STANDS)
+        reload_conclude(reload, outcome);
     if (request->done)
-        request->done(request->owner, &outcome);
+        request->done(request->owner, outcome);
+    free(request->plan.share);
     free(request);
     clear_vote(reload);
     if (reload->queue)
         loop_later(reload->options.loop, &reload->begin, on_begin, reload);
 }
 
-/* ---- the vote ---- */
+/* ---- live, or dropped ---- */
 
-static void commit(struct reload *reload)
+void reload_commit(struct reload *reload, uint64_t number)
 {
     struct bundle *old_bundle = reload->bundle;
 
-    reload->committed = reload->last_number;
+    reload->committed = number;
     reload->bundle = reload->next_bundle;
     reload->next_bundle = NULL;
     if (reload->next_conf) {
@@ -150,10 +67,9 @@ static void commit(struct reload *reload)
     metric_set(
         metrics_find(reload->options.metrics, METRIC_GAUGE, SLICE("fura_generation"), SLICE("")),
         (double)reload->committed);
-    finish(reload, true, bundle_hash(reload->bundle));
 }
 
-static void drop_candidate(struct reload *reload)
+void reload_drop_candidate(struct reload *reload)
 {
     if (reload->next_conf)
         conf_free(reload->next_conf);
@@ -171,8 +87,22 @@ static void reject(struct reload *reload)
     if (reload->voting)
         crew_abort(reload->options.crew, reload->last_number);
     reload->voting = false;
-    drop_candidate(reload);
-    finish(reload, false, hash);
+    reload_drop_candidate(reload);
+    reload_finish(reload,
+                  &(struct reload_outcome){.hash = hash, .problems = buf_slice(&reload->problems)});
+}
+
+/* ---- the vote ---- */
+
+static void accept_candidate(struct reload *reload)
+{
+    if (reload->queue->plan.share) {
+        reload_begin_canary(reload);
+        return;
+    }
+    reload_commit(reload, reload->last_number);
+    reload_finish(reload,
+                  &(struct reload_outcome){.ok = true, .hash = bundle_hash(reload->bundle)});
 }
 
 /* Every worker found the same mistakes: say each once. */
@@ -198,7 +128,7 @@ static void count_votes(struct reload *reload)
     loop_timer_stop(reload->limit);
     if (all_ok) {
         reload->voting = false;
-        commit(reload);
+        accept_candidate(reload);
         return;
     }
     for (unsigned i = 0; i < crew_size(reload->options.crew); i++)
@@ -263,6 +193,7 @@ static void on_begin(void *owner)
 {
     struct reload *reload = owner;
 
+    reload_withdraw(reload, "another reload takes its place");
     reload->last_number++;
     if (reload->committed)
         notify_reloading();
@@ -277,16 +208,26 @@ static void on_begin(void *owner)
     crew_prepare(reload->options.crew, reload->last_number, reload->next_bundle);
 }
 
-void reload_request(struct reload *reload, const char *origin, reload_done *done, void *owner)
+static void add_request(struct reload *reload, const struct request *wish)
 {
     struct request *request = mem_new(struct request);
-    request->origin = origin;
-    request->done = done;
-    request->owner = owner;
+    *request = *wish;
     if (!reload->queue)
         loop_later(reload->options.loop, &reload->begin, on_begin, reload);
     *reload->queue_tail = request;
     reload->queue_tail = &request->next;
+}
+
+void reload_request(struct reload *reload, const char *origin, reload_done *done, void *owner)
+{
+    add_request(reload, &(struct request){.origin = origin, .done = done, .owner = owner});
+}
+
+void reload_request_canary(struct reload *reload, const struct canary_plan *plan, reload_done *done,
+                           void *owner)
+{
+    add_request(reload, &(struct request){
+                            .origin = "command", .done = done, .owner = owner, .plan = *plan});
 }
 
 /* ---- life and figures ---- */
@@ -307,13 +248,20 @@ void reload_free(struct reload *reload)
     while (reload->queue) {
         struct request *request = reload->queue;
         reload->queue = request->next;
+        free(request->plan.share);
         free(request);
     }
+    while (reload->listeners) {
+        struct listener *listener = reload->listeners;
+        reload->listeners = listener->next;
+        free(listener);
+    }
+    canary_free(reload->canary);
     clear_vote(reload);
-    drop_candidate(reload);
+    reload_drop_candidate(reload);
     loop_later_cancel(&reload->begin);
     loop_timer_free(reload->limit);
-    for (unsigned i = 0; i < HISTORY; i++)
+    for (unsigned i = 0; i < RELOAD_HISTORY; i++)
         free(reload->history[i].reason);
     if (reload->bundle)
         bundle_free(reload->bundle);
@@ -340,24 +288,4 @@ uint64_t reload_generation(const struct reload *reload)
 const char *reload_hash(const struct reload *reload)
 {
     return reload->bundle ? bundle_hash(reload->bundle) : "";
-}
-
-void reload_describe(const struct reload *reload, struct buf *out)
-{
-    unsigned count = reload->records < HISTORY ? reload->records : HISTORY;
-
-    buf_append_char(out, '[');
-    for (unsigned i = 1; i <= count; i++) {
-        const struct record *record = &reload->history[(reload->records - i) % HISTORY];
-        json_put_comma(out);
-        buf_append_char(out, '{');
-        json_put_integer(out, "generation", (int64_t)record->generation);
-        json_put_bool(out, "ok", record->ok);
-        json_put_integer(out, "at", record->at_ms / 1000);
-        json_put_member(out, "origin", slice_cstr(record->origin));
-        json_put_member(out, "hash", slice_cstr(record->hash));
-        json_put_member(out, "reason", slice_cstr(record->reason));
-        buf_append_char(out, '}');
-    }
-    buf_append_char(out, ']');
 }

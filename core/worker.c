@@ -7,16 +7,20 @@
 #include "host.h"
 #include "lineage.h"
 #include "logs.h"
+#include "questions.h"
 #include "replay.h"
 #include "sockets.h"
+#include "base/bundle.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/share.h"
 #include "base/state.h"
 #include "bind/dispatch.h"
 #include "bind/recording.h"
+#include "bind/trial.h"
 #include "net/http.h"
 #include "net/loop.h"
 #include "net/tls.h"
@@ -53,8 +57,7 @@ struct worker {
     struct lineage *lineage;
     struct replay *replay;
     struct loop_timer *heartbeat, *deadline;
-    struct question *questions; /* asked of the master */
-    uint64_t last_question;
+    struct questions questions;
     int64_t drain_until_ms;
     bool listening, draining, ending; /* ending: generations are told to close */
     bool connections_gone, past_deadline;
@@ -66,53 +69,12 @@ static void tell(struct worker *worker, const struct channel_frame *frame)
         channel_send(worker->channel, frame, -1);
 }
 
-/* ---- asking the master (struct host, ask_master) ---- */
-
-struct question {
-    uint64_t number;
-    void (*answered)(void *owner, enum result rc, struct slice lines);
-    void *owner;
-    struct question *next;
-};
-
 static enum result ask_master(void *master, struct slice request,
                               void (*answered)(void *owner, enum result rc, struct slice lines),
                               void *owner)
 {
     struct worker *worker = master;
-    struct question *question;
-
-    if (!worker->channel)
-        return R_CLOSED;
-    question = mem_new(struct question);
-    *question = (struct question){++worker->last_question, answered, owner, worker->questions};
-    worker->questions = question;
-    tell(worker,
-         &(struct channel_frame){.kind = CHANNEL_ASK, .number = question->number, .body = request});
-    return R_OK;
-}
-
-static void take_answer(struct worker *worker, const struct channel_frame *frame)
-{
-    struct question **link = &worker->questions;
-    while (*link && (*link)->number != frame->number)
-        link = &(*link)->next;
-    struct question *question = *link;
-    if (!question)
-        return;
-    *link = question->next;
-    question->answered(question->owner, R_OK, frame->body);
-    free(question);
-}
-
-static void fail_questions(struct worker *worker)
-{
-    while (worker->questions) {
-        struct question *question = worker->questions;
-        worker->questions = question->next;
-        question->answered(question->owner, R_CLOSED, SLICE(""));
-        free(question);
-    }
+    return questions_ask(&worker->questions, worker->channel, request, answered, owner);
 }
 
 /* ---- generations ---- */
@@ -142,6 +104,48 @@ static void renew_certificate(struct worker *worker)
         sockets_tls_again(worker->tls, worker->setup.conf, tls_secret(worker), &why) != R_OK)
         log_error("the certificate on disk cannot be used, the present one stays",
                   LOG_STR("reason", why.text));
+}
+
+static void on_complaint(void *owner, uint64_t canary, struct slice text)
+{
+    tell(owner, &(struct channel_frame){.kind = CHANNEL_COMPLAINT, .number = canary, .body = text});
+}
+
+/* What a script says of itself (struct host, complain). */
+static void complain(void *master, const struct generation *generation, struct slice text)
+{
+    struct worker *worker = master;
+    dispatch_complain(worker->dispatch, generation, text);
+}
+
+/* Only one VM of a process may be compiled, so while two are compared none is. */
+static void on_canary(void *owner, struct generation *generation, struct slice text)
+{
+    struct worker *worker = owner;
+    const char *hash = bundle_hash(generation_bundle(generation));
+    struct failure why = {.rc = R_OK};
+    struct share *share;
+
+    if (worker->draining)
+        return;
+    if (share_parse(text, slice_cstr(hash), &share, &why) != R_OK) {
+        log_error("a canary's share cannot be read", LOG_STR("reason", why.text));
+        return;
+    }
+    watchdog_share();
+    dispatch_set_trial(worker->dispatch,
+                       trial_new(&(struct trial_options){.candidate = generation,
+                                                         .share = share,
+                                                         .counts = &worker->setup.state->canary,
+                                                         .on_complaint = on_complaint,
+                                                         .owner = worker}));
+}
+
+static void on_canary_over(void *owner, struct generation *winner)
+{
+    struct worker *worker = owner;
+    dispatch_set_trial(worker->dispatch, NULL);
+    watchdog_hold(generation_lua(winner));
 }
 
 static void start_listening(struct worker *worker)
@@ -289,7 +293,7 @@ static void on_channel_closed(void *owner)
     struct worker *worker = owner;
     channel_close(worker->channel);
     worker->channel = NULL;
-    fail_questions(worker);
+    questions_fail(&worker->questions);
     log_warn("the master is gone, so this worker ends");
     drain(worker, ORPHAN_LIMIT_S * 1000);
 }
@@ -338,6 +342,10 @@ static void on_frame(void *owner, const struct channel_frame *frame, int fd)
         if (!worker->ending)
             lineage_commit(worker->lineage, frame->number);
         break;
+    case CHANNEL_CANARY:
+        if (!worker->ending)
+            lineage_try(worker->lineage, frame->number, frame->body);
+        break;
     case CHANNEL_ABORT:
         if (!worker->ending)
             lineage_abort(worker->lineage, frame->number);
@@ -355,7 +363,7 @@ static void on_frame(void *owner, const struct channel_frame *frame, int fd)
         take_request(worker, frame);
         break;
     case CHANNEL_ANSWER:
-        take_answer(worker, frame);
+        questions_answer(&worker->questions, frame);
         break;
     case CHANNEL_RECORDED:
         tell_recorded(worker, frame);
@@ -449,6 +457,7 @@ static enum result open_all(struct worker *worker, struct failure *why)
     worker->host->worker = setup->number;
     worker->host->state = setup->state;
     worker->host->ask_master = ask_master;
+    worker->host->complain = complain;
     worker->host->master = worker;
     worker->dispatch = dispatch_new(worker->loop, setup->conf, setup->metrics);
     worker->lineage = lineage_new(&(struct lineage_options){
@@ -458,6 +467,8 @@ static enum result open_all(struct worker *worker, struct failure *why)
         .inspect = on_inspect,
         .on_prepared = on_prepared,
         .on_live = on_live,
+        .on_canary = on_canary,
+        .on_canary_over = on_canary_over,
         .on_ended = on_lineage_ended,
         .owner = worker,
     });
@@ -475,7 +486,7 @@ static enum result open_all(struct worker *worker, struct failure *why)
 
 static void close_all(struct worker *worker)
 {
-    fail_questions(worker);
+    questions_fail(&worker->questions);
     http_server_free(worker->server);
     tls_context_free(worker->tls);
     replay_free(worker->replay);

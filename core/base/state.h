@@ -3,9 +3,17 @@
  * anybody. */
 #pragma once
 
+#include "base/tally.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* A candidate beside the live generation. Workers count, the master compares. */
+struct canary_counts {
+    _Atomic uint64_t generation; /* which candidate is counted; 0 when none is */
+    struct tally live, candidate;
+};
 
 struct server_state {
     atomic_bool draining;             /* the server is going away: /readyz?serve=1 answers 503 */
@@ -15,6 +23,7 @@ struct server_state {
     _Atomic uint32_t workers_live;    /* serving now */
     _Atomic uint64_t reloads_applied; /* since the start */
     _Atomic uint64_t reloads_rejected;
+    struct canary_counts canary; /* the one member that workers write */
 };
 
 struct server_state *state_create(void); /* dies when the system refuses */

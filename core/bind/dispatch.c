@@ -7,6 +7,7 @@
 #include "bind/recording.h"
 #include "bind/routes.h"
 #include "bind/trace.h"
+#include "bind/trial.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
@@ -27,6 +28,7 @@ struct dispatch {
     struct loop *loop;
     struct metrics *metrics;
     struct generation *live;
+    struct trial *trial; /* NULL: all requests are the live one's */
     unsigned request_deadline_ms, max_requests, requests;
     bool access_log;
     struct recording *recording; /* NULL: off */
@@ -34,21 +36,26 @@ struct dispatch {
     unsigned free_count;
 };
 
+/* Take an optional function of lua/init.lua. */
+static int take_function(struct generation *generation, const char *name)
+{
+    lua_State *L = generation_lua(generation);
+    generation_push_member(generation, name);
+    if (lua_isfunction(L, -1))
+        return luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pop(L, 1);
+    return LUA_NOREF;
+}
+
 static enum result take_functions(struct generation *generation, struct failure *why)
 {
     struct routes *routes = routes_of(generation);
     lua_State *L = generation_lua(generation);
-    generation_push_member(generation, "dispatch");
-    if (!lua_isfunction(L, -1)) {
-        lua_pop(L, 1);
+    routes->dispatch_ref = take_function(generation, "dispatch");
+    if (routes->dispatch_ref == LUA_NOREF)
         return fail(why, R_REJECTED, "lua/init.lua: the table it returns needs `dispatch`");
-    }
-    routes->dispatch_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    generation_push_member(generation, "failed");
-    bool wants_failures = lua_isfunction(L, -1);
-    routes->failed_ref = wants_failures ? luaL_ref(L, LUA_REGISTRYINDEX) : LUA_NOREF;
-    if (!wants_failures)
-        lua_pop(L, 1);
+    routes->failed_ref = take_function(generation, "failed");
+    routes->audience_ref = take_function(generation, "audience");
     request_open(L);
     if (luaL_loadbuffer(L, (const char *)dispatch_lua, sizeof dispatch_lua, "=dispatch") != 0)
         abort();
@@ -111,12 +118,24 @@ static void close_exchange(struct exchange *exchange)
     dispatch->free_count++;
 }
 
-static bool is_static(const struct routes *routes, struct http_request *req)
+static bool is_static(const struct dispatch *dispatch, struct http_request *req)
 {
     static const struct slice mount = SLICE("/static/");
-    struct slice path = http_path(req);
-    return slice_starts(path, mount) &&
-           static_files_serve(routes->files, req, slice_from(path, mount.len));
+    struct slice path = http_path(req), name = slice_from(path, mount.len);
+    if (!slice_starts(path, mount))
+        return false;
+    return (dispatch->trial && trial_serve_file(dispatch->trial, dispatch->live, req, name)) ||
+           static_files_serve(routes_of(dispatch->live)->files, req, name);
+}
+
+static enum result find_route(struct exchange *exchange)
+{
+    const struct routes *routes = routes_of(exchange->generation);
+    const struct http_request *req = exchange->request;
+    enum result rc =
+        router_match(routes->router, http_method(req), http_path(req), &exchange->match);
+    exchange->route = rc == R_OK ? &routes->list[exchange->match.index - 1] : NULL;
+    return rc;
 }
 
 /* Its methods and what they allow are decided before the body is read, and before any script runs.
@@ -128,15 +147,14 @@ static void on_head(void *owner, struct http_request *req)
         http_reply_problem(req, 503, dispatch->live ? "overloaded" : "starting");
         return;
     }
-    struct routes *routes = routes_of(dispatch->live);
-    if (is_static(routes, req))
+    if (is_static(dispatch, req))
         return;
     struct exchange *exchange = open_exchange(dispatch, req);
-    enum result rc =
-        router_match(routes->router, http_method(req), http_path(req), &exchange->match);
+    enum result rc = find_route(exchange);
+    if (dispatch->trial && trial_place(dispatch->trial, exchange))
+        rc = find_route(exchange);
 
     if (rc == R_OK) {
-        exchange->route = &routes->list[exchange->match.index - 1];
         if (exchange->route->max_body_bytes)
             http_set_max_body(req, exchange->route->max_body_bytes);
     } else if (rc == R_INVALID) {
@@ -207,8 +225,13 @@ static void tell_of_failure(const struct exchange *exchange, const struct task_e
 {
     const struct routes *routes = routes_of(exchange->generation);
     lua_State *L = generation_lua(exchange->generation);
+    struct trial *trial = exchange->dispatch->trial;
 
-    if (routes->failed_ref == LUA_NOREF || end->rc != R_REJECTED)
+    if (end->rc != R_REJECTED)
+        return;
+    if (trial)
+        trial_complain(trial, exchange->generation, slice_cstr(end->message), false);
+    if (routes->failed_ref == LUA_NOREF)
         return;
     lua_rawgeti(L, LUA_REGISTRYINDEX, routes->failed_ref);
     lua_createtable(L, 0, 6);
@@ -226,6 +249,7 @@ static void on_task_end(void *owner, struct task *task, const struct task_end *e
 {
     struct exchange *exchange = owner;
 
+    trial_end(exchange);
     exchange->wait_count = task_wait_times(task, exchange->waits, EXCHANGE_WAITS_MAX);
     exchange->task = NULL;
     task_report(task, end);
@@ -274,6 +298,7 @@ static void on_request(void *owner, struct http_request *req)
     request_push(L, exchange);
     lua_pushinteger(L, exchange->route ? exchange->match.index : 0);
     exchange->started = true;
+    trial_begin(exchange);
     struct task *task = task_spawn(exchange->generation, L, 3, &spec);
     if (task) /* else it has ended, and the exchange may be gone with it */
         exchange->task = task;
@@ -312,6 +337,7 @@ static void on_done(void *owner, struct http_request *req, int status, uint64_t 
     }
     access_log_count(exchange, dispatch->metrics, status);
     record(dispatch, exchange, req, status);
+    trial_count(exchange, status);
     exchange->done = true;
     if (!exchange->started || !exchange->request)
         close_exchange(exchange);
@@ -343,6 +369,7 @@ void dispatch_free(struct dispatch *dispatch)
         free(exchange);
     }
     recording_free(dispatch->recording);
+    trial_free(dispatch->trial);
     free(dispatch);
 }
 
@@ -354,6 +381,20 @@ const struct recording *dispatch_recording(const struct dispatch *dispatch)
 void dispatch_set_live(struct dispatch *dispatch, struct generation *generation)
 {
     dispatch->live = generation;
+    dispatch_set_trial(dispatch, NULL);
+}
+
+void dispatch_set_trial(struct dispatch *dispatch, struct trial *trial)
+{
+    trial_free(dispatch->trial);
+    dispatch->trial = trial;
+}
+
+void dispatch_complain(struct dispatch *dispatch, const struct generation *generation,
+                       struct slice text)
+{
+    if (dispatch->trial)
+        trial_complain(dispatch->trial, generation, text, true);
 }
 
 struct http_callbacks dispatch_callbacks(struct dispatch *dispatch)

@@ -11,6 +11,7 @@ struct generation;
 struct loop;
 struct metrics;
 struct recording;
+struct trial;
 
 struct dispatch *dispatch_new(struct loop *loop, const struct conf *conf, struct metrics *metrics);
 void dispatch_free(struct dispatch *dispatch); /* after the server and all generations are gone */
@@ -19,8 +20,13 @@ void dispatch_free(struct dispatch *dispatch); /* after the server and all gener
  * once, before the generation is accepted. */
 enum result dispatch_prepare(struct dispatch *dispatch, struct generation *generation,
                              struct failure *why);
-/* New requests go to this prepared generation. NULL: answer 503 until there is one. */
+/* New requests go to this prepared generation. NULL: answer 503 until there is one. Ends a trial. */
 void dispatch_set_live(struct dispatch *dispatch, struct generation *generation);
+/* From now on some of them go to the candidate of this trial instead (taken; NULL: no more). */
+void dispatch_set_trial(struct dispatch *dispatch, struct trial *trial);
+/* A script says that something went wrong which no answer shows. */
+void dispatch_complain(struct dispatch *dispatch, const struct generation *generation,
+                       struct slice text);
 
 /* The requests kept for `fura replay`; NULL when it is off. */
 const struct recording *dispatch_recording(const struct dispatch *dispatch);

@@ -8,6 +8,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
+struct canary_counts;
 struct dispatch;
 struct route;
 
@@ -24,6 +25,10 @@ struct exchange {
     struct task *task;
     struct exchange **box; /* the script's handle; cleared when the task ends */
     bool started, done, streaming, has_context;
+    struct canary_counts *counts; /* placed by a trial: where it is counted, and of which one */
+    uint64_t trial;
+    bool is_candidate;
+    int64_t worked_ns;             /* placed: from its task's begin to its end */
     char driver_id[DRIVER_ID_MAX]; /* who it was, for the access log; set by the script */
     struct task_wait_time waits[EXCHANGE_WAITS_MAX];
     unsigned wait_count;

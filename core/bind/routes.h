@@ -38,7 +38,7 @@ struct routes {
     struct route *list;
     unsigned count;
     struct route unmatched; /* metrics of 404 and 405 */
-    int dispatch_ref, serve_ref, failed_ref;
+    int dispatch_ref, serve_ref, failed_ref, audience_ref;
 };
 
 /* Compile the table and attach it; R_REJECTED names the duplicate or malformed route. */

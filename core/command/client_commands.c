@@ -1,4 +1,4 @@
-/* client_commands.c: the commands that ask the running server: reload, status, ps, kill, call, stop. */
+/* client_commands.c: the commands that ask the running server: status, ps, kill, call, stop; reload.c has one more. */
 #include "command/client.h"
 #include "json.h"
 #include "base/json_text.h"
@@ -36,63 +36,6 @@ static int ask(const struct invocation *invocation, struct slice request, struct
     return status;
 }
 
-/* ---- reload ---- */
-
-static void print_verdict(struct slice line)
-{
-    bool ok = json_find_bool(line, "ok", false);
-    printf("worker %lld generation %lld %s", number(line, "worker"), number(line, "generation"),
-           ok ? "ok" : "rejected ");
-    if (!ok)
-        print_text(line, "reason");
-    putchar('\n');
-}
-
-/* Nobody was asked when the master could not even read it. */
-static void print_problems(struct slice last)
-{
-    struct slice problems, problem;
-    size_t at = 0;
-
-    if (!json_find(last, "problems", &problems))
-        return;
-    while (json_next(problems, &at, &problem)) {
-        struct buf text = {0};
-        json_text(problem, &text);
-        fprintf(stderr, "%s\n", buf_cstr(&text));
-        buf_free(&text);
-    }
-}
-
-static void print_outcome(struct slice lines, struct slice last)
-{
-    struct slice line, worker;
-    bool asked = false;
-
-    while (client_next_line(&lines, &line))
-        if (json_find(line, "worker", &worker)) {
-            print_verdict(line);
-            asked = true;
-        }
-    if (!asked && json_find(last, "problems", &worker)) {
-        printf("master generation %lld rejected\n", number(last, "generation"));
-        fflush(stdout);
-        print_problems(last);
-    }
-}
-
-int reload_run(const struct invocation *invocation)
-{
-    struct buf out = {0};
-    struct slice last;
-    int status = ask(invocation, SLICE("{\"command\":\"reload\"}"), &out, &last);
-
-    if (!invocation->json)
-        print_outcome(buf_slice(&out), last);
-    buf_free(&out);
-    return status;
-}
-
 /* ---- status ---- */
 
 static void print_worker(struct slice worker)
@@ -107,6 +50,36 @@ static void print_worker(struct slice worker)
            (double)number(worker, "script_bytes") / 1e6, number(worker, "connections"),
            number(worker, "tasks"), number(worker, "restarts"));
     buf_free(&state);
+}
+
+/* «generation 4» or «live», with its figures. */
+static void print_side(const char *who, struct slice canary, const char *name)
+{
+    struct slice side;
+    if (!json_find(canary, name, &side))
+        return;
+    printf("  %-16s %8lld requests  %6lld errors  %6lld failures of rules  p95 %.1f ms\n", who,
+           number(side, "requests"), number(side, "errors"), number(side, "failures"),
+           json_find_number(side, "p95_ms", 0));
+}
+
+static void print_canary(struct slice last)
+{
+    struct slice canary;
+    char who[40];
+
+    if (!json_find(last, "canary", &canary) || number(canary, "generation") == 0)
+        return;
+    snprintf(who, sizeof who, "generation %lld", number(canary, "generation"));
+    printf("\nCanary: generation %lld for ", number(canary, "generation"));
+    print_text(canary, "share");
+    printf(", %lld of %lld s left\n", number(canary, "left_s"), number(canary, "for_s"));
+    print_side(who, canary, "candidate");
+    print_side("live", canary, "live");
+    struct buf complaint = {0};
+    if (json_find_text(canary, "complaint", &complaint) && complaint.len > 0)
+        printf("  its first mistake: %s\n", buf_cstr(&complaint));
+    buf_free(&complaint);
 }
 
 static void print_last_rejection(struct slice last)
@@ -147,6 +120,7 @@ static void print_status(struct slice last)
     if (json_find(last, "workers", &list))
         while (json_next(list, &at, &item))
             print_worker(item);
+    print_canary(last);
     print_last_rejection(last);
 }
 

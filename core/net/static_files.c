@@ -149,6 +149,13 @@ static const struct file *find(const struct static_files *files, struct slice na
     return file;
 }
 
+bool static_files_is_current(const struct static_files *files, struct slice name)
+{
+    bool is_immutable;
+    find(files, name, &is_immutable);
+    return is_immutable;
+}
+
 /* ---- ranges (RFC 9110, 14): one range of bytes; anything else gets the whole file ---- */
 
 enum range { RANGE_NONE, RANGE_PART, RANGE_UNSATISFIABLE };

@@ -22,3 +22,5 @@ void static_files_add(struct static_files *files, struct slice name, struct slic
  * no such file and nothing was answered. */
 bool static_files_serve(const struct static_files *files, struct http_request *req,
                         struct slice name);
+/* Does the name carry the hash of just the content we have? */
+bool static_files_is_current(const struct static_files *files, struct slice name);

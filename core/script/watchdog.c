@@ -323,6 +323,13 @@ void watchdog_hold(lua_State *L)
     }
 }
 
+void watchdog_share(void)
+{
+    if (holder)
+        stop_profiler(holder);
+    holder = former = NULL;
+}
+
 void watchdog_leave(lua_State *L)
 {
     if (former == L)

@@ -18,6 +18,8 @@ void watchdog_stop(void);
 /* Make this VM the one with the JIT; the former holder goes on interpreted. Runs a loop with a small budget to see that the
  * recipe works here; when it does not, the VM is interpreted and the reason logged. */
 void watchdog_hold(lua_State *L);
+/* Nobody has the JIT until the next hold: two VMs are compared, and only one of them could have it. */
+void watchdog_share(void);
 /* Before the VM closes. When it holds the watchdog (a candidate that was rejected), the former holder has it again. */
 void watchdog_leave(lua_State *L);
 /* "jit", "interpreter" (the self-test failed) or "off" (not started). For status. */
