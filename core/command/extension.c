@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "bind/bind.h"
+#include "script/watchdog.h"
 #include "extension.lua.h"
 
 #include <lauxlib.h>
@@ -184,20 +185,21 @@ int extension_run(const struct invocation *invocation)
 {
     int status = EXIT_REFUSED;
     struct buf path = {0};
-    struct session *session = session_open(invocation, "run", true);
 
-    if (!session)
-        return EXIT_REFUSED;
-    lua_State *L = session_lua(session);
+    watchdog_start(); /* rules and plugins that a command runs have their budgets */
+    struct session *session = session_open(invocation, "run", true);
     buf_printf(&path, "lua/commands/%s.lua", invocation->word);
-    if (session_load(session, slice_cstr(starter), "=extension") &&
+    if (session && session_load(session, slice_cstr(starter), "=extension") &&
         session_load_bundled(session, buf_cstr(&path))) {
+        lua_State *L = session_lua(session);
         lua_pushstring(L, invocation->word);
         lua_call(L, 2, 1);
         push_arguments(session, invocation);
         status = session_call(session, 2, invocation->word);
     }
+    if (session)
+        session_close(session);
+    watchdog_stop();
     buf_free(&path);
-    session_close(session);
     return status;
 }

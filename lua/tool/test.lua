@@ -8,7 +8,7 @@ local report = require "tool.test_report"
 
 local DEFAULT_PATHS = { "plugins", "tests/spec" }
 local FREE_FOLDERS = { "plugins/", "tests/spec/rules/", "tests/spec/kit/", "tests/spec/tool/" } -- they need no services
-local SPEC_CPU_MS = 10000      -- of computing without a wait; then the spec is stopped
+local SPEC_CPU_MS = 5000 -- of computing without a wait; then the spec is stopped
 local SPEC_DEADLINE_MS = 120000
 local PROBE_MS = 2000
 
@@ -120,6 +120,22 @@ local function find_fixture(path)
   return read_file(folder .. "/" .. path) or read_file(folder .. "/fixtures/" .. path) or read_file(root .. "/tests/fixtures/" .. path)
 end
 
+local function place_of(trace)
+  return trace and ("%s:%d: "):format(trace.short_src, trace.currentline or 0) or ""
+end
+
+-- Where a coroutine that was stopped had come to.
+local function place_in(co)
+  local level = 0
+  while co do
+    local info = debug.getinfo(co, level, "Sl")
+    if not info then break end
+    if info.currentline > 0 and info.short_src ~= "prelude" then return place_of(info) end
+    level = level + 1
+  end
+  return ""
+end
+
 -- Requiring tool.world is what puts a file into it.
 local function offer_world()
   table.insert(package.loaders, 2, function(name)
@@ -127,6 +143,7 @@ local function offer_world()
     return function()
       local world = package.loaders[3](name)()
       world.runner.find_fixtures(find_fixture)
+      world.runner.show_places(place_in)
       world.runner.open()
       world.runner.reset()
       context.world = world
@@ -157,22 +174,6 @@ local function full_name(busted, element)
     parent = busted.context.parent(parent)
   end
   return table.concat(names, " ")
-end
-
-local function place_of(trace)
-  return trace and ("%s:%d: "):format(trace.short_src, trace.currentline or 0) or ""
-end
-
--- Where a coroutine that was stopped had come to.
-local function place_in(co)
-  local level = 0
-  while co do
-    local info = debug.getinfo(co, level, "Sl")
-    if not info then break end
-    if info.currentline > 0 and info.short_src ~= "prelude" then return place_of(info) end
-    level = level + 1
-  end
-  return ""
 end
 
 -- With a world, a spec fails also for what nobody expected.

@@ -91,7 +91,8 @@ end
 
 --- Specs that cannot run here.
 function report.left_out(number, missing)
-  sink.warn(("fura: %d spec files need services and are left out: %s\n"):format(number, missing))
+  local files = number == 1 and "1 spec file needs services and is" or number .. " spec files need services and are"
+  sink.warn(("fura: %s left out: %s\n"):format(files, missing))
   sink.warn "fura: with private ones: node tests/support/with_services.js build/fura test\n"
 end
 

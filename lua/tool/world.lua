@@ -184,6 +184,9 @@ world.runner = {
   --- Read this text instead of a file of the bundle.
   use_source = function(path, text) sources[path] = text end,
 
+  --- @param place_of fun(co: thread): string  "file:line: " of what it was doing
+  show_places = function(place_of) inside.clock.place_of = place_of end,
+
   --- @param find fun(path: string): string?  the text of a fixture
   find_fixtures = function(find)
     inside.fixture = function(path, as)

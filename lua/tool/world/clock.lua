@@ -13,7 +13,7 @@ local clock = {}
 
 --- @param real_task table  host.task as it was: a budget of computing is kept by a task of the runtime
 function clock.new(real_task)
-  local self = { problems = {} }
+  local self = { place_of = function() return "" end } -- place_of: where a coroutine stands, by who can see it
   local base_s, mono_ms     -- Unix time is base_s + mono_ms / 1000
   local tasks, timers       -- in the order in which they were made
   local current             -- the task of ours that runs; nil: the spec itself
@@ -63,7 +63,7 @@ function clock.new(real_task)
       return true
     end, ...)
     local whole, problem = handle:join()
-    return whole and outcome or { n = 2, false, tostring(problem.text) }
+    return whole and outcome or { n = 2, false, self.place_of(task.co) .. tostring(problem.text) }
   end
 
   local function run(task, ...)

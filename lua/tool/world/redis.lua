@@ -15,9 +15,7 @@ local function shown(reply)
   if type(reply) ~= "table" then return reply end
   local list = {}
   for index = 1, reply.n or #reply do
-    local item = reply[index]
-    if item == nil then item = host.json.null end
-    list[index] = item
+    if reply[index] == nil then list[index] = host.json.null else list[index] = shown(reply[index]) end
   end
   return list
 end
