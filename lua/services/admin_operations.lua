@@ -1,9 +1,6 @@
---- What keeps the product going, for the panel: messages that wait or died, jobs, the exchange's access and copies, the
---- server's generation.
+--- What keeps the product going, for the panel: messages that wait or died, jobs, the server's generation.
 local admin_list = require "services.admin_list"
 local admin_trail = require "services.admin_trail"
-local breaker = require "services.breaker"
-local cargo_token = require "services.cargo_token"
 local failure = require "kit.failure"
 local host = host
 local jobs = require "services.jobs"
@@ -82,64 +79,6 @@ function operations.run_job(name, actor)
     details = { outcome = ran and "ok" or problem.code, result = ran and ran.result } })
   if not ran then return nil, failure("job_failed", { text = tostring(problem) }) end
   return ran
-end
-
--- ---- the exchange ----
-
-local SCAN_STEP, SCAN_LIMIT = 5000, 400
-
--- Keys of one driver's lists. Looks through the whole of Redis, a piece at a time, and stops at a bound.
-local function list_keys(driver_id)
-  local found, cursor, steps = {}, "0", 0
-  repeat
-    local reply = host.redis.command("SCAN", cursor, "MATCH", "user:" .. driver_id .. ":cargos:*", "COUNT", SCAN_STEP)
-    if not reply then return nil end
-    cursor, steps = tostring(reply[1]), steps + 1
-    for _, key in ipairs(reply[2]) do found[#found + 1] = key end
-  until cursor == "0" or steps >= SCAN_LIMIT
-  return found
-end
-
-local function driver_cache(driver_id)
-  local row = host.pg.one("SELECT id FROM sessions WHERE driver_id = $1::text::bigint AND revoked_at IS NULL", driver_id)
-  local key = "driver:" .. driver_id .. ":session"
-  local lists = {}
-  for i, name in ipairs(list_keys(driver_id) or {}) do
-    if i > 50 then break end
-    lists[i] = { key = name, left_s = host.redis.command("TTL", name) }
-  end
-  return { driver_id = driver_id, stored_sid = row and row.id, cached_sid = host.redis.command("GET", key),
-    left_s = host.redis.command("TTL", key), lists = lists }
-end
-
---- Access to the exchange, breakers, and one driver's copies when asked.
-function operations.cache(driver_id)
-  return {
-    redis = host.redis.is_up(), token_age_s = cargo_token.age_s(), has_token = cargo_token.cached() ~= nil,
-    breakers = { cargotech = breaker.state "cargotech", yookassa = breaker.state "yookassa" },
-    driver = driver_id and driver_cache(driver_id),
-  }
-end
-
---- Forget one driver's lists; the next look fetches them.
---- @return {keys: integer}?
-function operations.clear_lists(driver_id, actor)
-  local keys = list_keys(driver_id)
-  if not keys then return nil, failure("not_ready", { text = "Redis is away" }) end
-  for _, key in ipairs(keys) do
-    host.redis.command("DEL", key)
-    host.shared.delete(key)
-  end
-  local ok, problem = admin_trail.write(actor, { action = "cache.cleared", target_type = "driver", target_id = driver_id,
-    details = { keys = #keys } })
-  if not ok then return nil, problem end
-  return { keys = #keys }
-end
-
-function operations.drop_token(actor)
-  local reply, problem = cargo_token.reset()
-  if reply == nil then return nil, failure("not_ready", { text = tostring(problem) }) end
-  return admin_trail.write(actor, { action = "cargo_token.dropped", target_type = "cargo_token" })
 end
 
 -- ---- the server ----

@@ -117,8 +117,8 @@ test('the journal shows all of it, with the values before and after', async () =
   for (const action of ['admin.logged_in', 'promo_code.created', 'setting.changed', 'flag.changed', 'refund.requested',
     'subscription.extended']) assert.ok(journal.includes(action), action);
   const flag = page.locator('tr', { hasText: 'flag.changed' });
-  assert.match(await flag.locator('del').innerText(), /true/);
-  assert.match(await flag.locator('ins').innerText(), /false/);
+  assert.match(await flag.locator('del').innerText(), /да/);
+  assert.match(await flag.locator('ins').innerText(), /нет/);
 });
 
 test('no page has a script error or a refused resource', () => {

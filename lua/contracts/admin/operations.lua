@@ -1,4 +1,5 @@
 --- The panel's view of what keeps the product going, and the few handles on it.
+local admin_cache = require "services.admin_cache"
 local list_fields = require "contracts.admin.list_fields"
 local operations = require "services.admin_operations"
 local plugins = require "services.plugins"
@@ -53,18 +54,18 @@ return {
   cache = promise {
     name = "admin.show_cache", about = "The exchange's access, and one driver's copies.", role = "viewer",
     input = { driver = driver_id },
-    run = function(input) return operations.cache(input.driver) end,
+    run = function(input) return admin_cache.show(input.driver) end,
   },
 
   clear_lists = promise {
     name = "admin.clear_lists", about = "Forget one driver's lists.", role = "admin",
     input = { driver = { type = "string", required = true, pattern = "^[1-9]%d*$", max_length = 18 } },
-    run = function(input, context) return operations.clear_lists(input.driver, context) end,
+    run = function(input, context) return admin_cache.clear_lists(input.driver, context) end,
   },
 
   drop_token = promise {
     name = "admin.drop_token", about = "Log in to the exchange anew.", role = "admin",
-    run = function(_, context) return done(operations.drop_token(context)) end,
+    run = function(_, context) return done(admin_cache.drop_token(context)) end,
   },
 
   server = promise {

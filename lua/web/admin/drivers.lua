@@ -45,7 +45,7 @@ function drivers.one(context, _, problem)
   return page.whole("driver", {
     driver = driver, name = name, access = access(driver), status = status, now = host.time.now(),
     grant_key = host.crypto.uuid(),
-    trail = page.part("parts/trail", { trail = driver.trail, who = audit.who, details = audit.details }),
+    trail = page.part("parts/trail", { trail = driver.trail, who = audit.who, action = audit.action, details = audit.details }),
   }, { title = name, nav = "drivers", problem = problem, status = problem and (problem.status or 422) }, context)
 end
 

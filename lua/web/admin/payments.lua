@@ -67,7 +67,7 @@ function payments.one(context, _, problem)
   local title = "Платёж " .. show.roubles(payment.amount_kopecks)
   return page.whole("payment", {
     payment = payment, title = title, status = status, raw = raw(payment), refund_key = host.crypto.uuid(),
-    trail = page.part("parts/trail", { trail = payment.trail, who = audit.who, details = audit.details }),
+    trail = page.part("parts/trail", { trail = payment.trail, who = audit.who, action = audit.action, details = audit.details }),
   }, { title = title, nav = "payments", problem = problem, status = problem and (problem.status or 422) }, context)
 end
 

@@ -44,11 +44,15 @@ local function moment(seconds, text)
   return html(('<time datetime="%s" title="%s">%s</time>'):format(exact, exact, text))
 end
 
+--- «26 янв 14:03:11» as plain text.
+function show.time_text(seconds)
+  local at = parts(seconds)
+  return ("%s %02d:%02d:%02d"):format(show.day_text(seconds), at.hour, at.min, at.sec)
+end
+
 --- «26 янв 14:03:11».
 function show.time(seconds)
-  if not seconds then return "—" end
-  local at = parts(seconds)
-  return moment(seconds, ("%s %02d:%02d:%02d"):format(show.day_text(seconds), at.hour, at.min, at.sec))
+  return seconds and moment(seconds, show.time_text(seconds)) or "—"
 end
 
 --- «3 фев».
@@ -128,6 +132,22 @@ function show.places(text)
     lines[#lines + 1] = file and { place = file .. ":" .. number, text = rest } or { text = line }
   end
   return lines
+end
+
+--- «12 КБ» as plain text.
+function show.bytes(number)
+  if number < 1024 then return show.count(number) .. " Б" end
+  if number < 1024 * 1024 then return show.count(math.floor(number / 1024 + 0.5)) .. " КБ" end
+  return (("%.1f"):format(number / 1024 / 1024):gsub("%.", ",")) .. " МБ"
+end
+
+--- A time span as plain text: «45 с», «3 мин», «23 ч».
+function show.span(seconds)
+  seconds = tonumber(seconds) or 0
+  if seconds < 0 then return "без срока" end
+  if seconds < 120 then return ("%d с"):format(seconds) end
+  if seconds < 7200 then return ("%d мин"):format(seconds / 60) end
+  return ("%d ч"):format(seconds / 3600)
 end
 
 --- Any value as indented JSON in a folded block.
