@@ -95,7 +95,7 @@ end
 -- ---- for specs ----
 
 local world = {
-  http = outer.http, redis = outer.redis, pg = outer.pg, outbox = inside.outbox,
+  http = outer.http.public, redis = outer.redis.public, pg = outer.pg.public, outbox = inside.outbox,
   logs = outer.records.logs, events = outer.records.events, metric = outer.records.metric,
 }
 

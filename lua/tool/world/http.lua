@@ -33,6 +33,8 @@ end
 
 local KNOWN = { status = true, headers = true, body = true, json = true, file = true, error = true, after_ms = true, times = true }
 
+http.answer_members = KNOWN -- what the annotations are compared with
+
 local function check_answer(answer)
   if type(answer) == "function" then return end
   if type(answer) ~= "table" then error("an answer is a table like { status = 200, json = { … } }, or a function", 3) end
@@ -43,7 +45,8 @@ end
 
 --- @param world table  {clock, unexpected, fixture}
 function http.new(world)
-  local made = { asked = {} }
+  local made = { asked = {} } -- what specs see
+  local part = { public = made }
   local replies
 
   --- Prepare the answer to a method and an address; one that ends with * is for all that begin so.
@@ -114,17 +117,17 @@ function http.new(world)
     return play(answer, request)
   end
 
-  function made.replacements()
+  function part.replacements()
     return { http = { request = ask } }
   end
 
-  function made.reset()
+  function part.reset()
     replies = {}
     for index = #made.asked, 1, -1 do made.asked[index] = nil end
   end
 
-  made.reset()
-  return made
+  part.reset()
+  return part
 end
 
 return http

@@ -39,7 +39,8 @@ end
 
 --- @param world table  {unexpected, outbox}
 function pg.new(world)
-  local made = { asked = {} }
+  local made = { asked = {} } -- what specs see
+  local part = { public = made }
   local replies, is_down, last_id
   local pending -- entries of the outbox that the open transaction wrote
 
@@ -135,20 +136,20 @@ function pg.new(world)
     return within(fn)
   end
 
-  function made.replacements()
+  function part.replacements()
     return { pg = {
       query = query, one = one, transaction = transaction, json = wrap, bytea = wrap, array = wrap,
       is_up = function() return not is_down end, listen = function() return { close = function() end } end,
     } }
   end
 
-  function made.reset()
+  function part.reset()
     replies, is_down, last_id, pending = {}, false, 0, nil
     for index = #made.asked, 1, -1 do made.asked[index] = nil end
   end
 
-  made.reset()
-  return made
+  part.reset()
+  return part
 end
 
 return pg

@@ -13,12 +13,22 @@ local plugin = {}
 
 local Plugins = {}
 Plugins.__index = Plugins
+plugin.methods = Plugins -- what the annotations are compared with
+
+-- Do something, let what it began end, and give what was counted to the metrics.
+local function settle(self, act)
+  local result, problem = self.world.clock.settle(act)
+  self.set:flush()
+  return result, problem
+end
 
 -- ---- requests ----
 
 local KNOWN = { method = true, path = true, query_string = true, params = true, headers = true, body = true, json = true,
   id = true, address = true, scheme = true, host = true, route = true, is_local = true, driver_id = true, answer = true,
   takes_ms = true }
+
+plugin.request_members = KNOWN
 
 local function check_request(given)
   for key in pairs(given) do
@@ -113,7 +123,7 @@ function Plugins:request(given)
     return plugin_requests.handle(route, request, refuse)
   end
   local way = self.set:wrap(application, { skip = function() return false end, refuse = refuse })
-  local response = self:settle(function() return way(request, 1) end)
+  local response = settle(self, function() return way(request, 1) end)
   return add_json(response), reached
 end
 
@@ -132,17 +142,10 @@ end
 
 -- ---- what else happens to a plugin ----
 
--- Do something, let what it began end, and give what was counted to the metrics.
-function Plugins:settle(act)
-  local result, problem = self.world.clock.settle(act)
-  self.set:flush()
-  return result, problem
-end
-
 --- Tell of an event, as the application does.
 function Plugins:event(name, payload)
   if not events.about[name] then error(("nobody tells of '%s'"):format(tostring(name)), 2) end
-  self:settle(function() events.emit(name, payload or {}) end)
+  settle(self, function() events.emit(name, payload or {}) end)
 end
 
 --- Run a job now.
@@ -152,7 +155,7 @@ end
 function Plugins:job(name)
   for _, job in ipairs(self.set:jobs()) do
     if job.name == name or job.name == tostring(self.name) .. "." .. name then
-      return self:settle(job.run)
+      return settle(self, job.run)
     end
   end
   error("there is no job " .. tostring(name), 2)
@@ -176,7 +179,7 @@ function Plugins:deliver(given)
   if not next(kinds) then error("it has no deliver", 2) end
   local entry = entry_of(given, kinds)
   local kind = kinds[entry.kind] or error(("nobody here delivers %s"):format(tostring(entry.kind)), 2)
-  return self:settle(function() return kind.deliver(entry) end)
+  return settle(self, function() return kind.deliver(entry) end)
 end
 
 --- What it shows to people.
@@ -227,7 +230,7 @@ end
 --- As when a newer generation has taken over.
 function Plugins:stop()
   for _, timer in ipairs(self.timers) do timer:cancel() end
-  self:settle(function() self.set:stop() end)
+  settle(self, function() self.set:stop() end)
 end
 
 --- @param world table

@@ -61,7 +61,8 @@ end
 
 --- @param world table  {clock, unexpected}
 function redis.new(world)
-  local made = { asked = {} }
+  local made = { asked = {} } -- what specs see
+  local part = { public = made }
   local keys, subscribers, is_down
 
   local store = {}
@@ -168,20 +169,20 @@ function redis.new(world)
     is_down = false
   end
 
-  function made.replacements()
+  function part.replacements()
     return { redis = {
       command = command, eval = eval, subscribe = subscribe, is_up = function() return not is_down end,
       dedicated = function(fn) return fn({ command = function(_, ...) return command(...) end }) end,
     } }
   end
 
-  function made.reset()
+  function part.reset()
     keys, subscribers, is_down = {}, {}, false
     for index = #made.asked, 1, -1 do made.asked[index] = nil end
   end
 
-  made.reset()
-  return made
+  part.reset()
+  return part
 end
 
 return redis

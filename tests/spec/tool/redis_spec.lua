@@ -30,8 +30,9 @@ local STORIES = {
     LLEN @l | LPOP @l | RPOP @l | LPOP @none | LTRIM @l 0 1 | LRANGE @l 0 -1 | LTRIM @l 5 9 | EXISTS @l | LRANGE @none 0 -1 | LRANGE @l x 1
     SET @t 1 | LPUSH @t a | LLEN @t | LLEN @none | LTRIM @none 0 1 | RPUSH @m a | LPOP @m | TYPE @m ]],
   sorted = [[
-    ZADD @z 1 a 2 b 3 c | ZADD @z 5 a 4 d | ZSCORE @z a | ZSCORE @z none | ZCARD @z | ZCARD @none | ZRANGE @z 0 -1 | ZRANGE @z 0 1 WITHSCORES
-    ZRANGE @z -2 -1 | ZRANGE @z 9 10 | ZRANGE @z 0 -1 REV | ZRANGEBYSCORE @z 2 4 | ZRANGEBYSCORE @z (2 +inf WITHSCORES
+    ZADD @z 1 a 2 b 3 c | ZADD @z 5 a 4 d | ZSCORE @z a | ZSCORE @z none | ZCARD @z | ZCARD @none | ZRANGE @z 0 -1
+    ZRANGE @z 0 1 WITHSCORES | ZRANGE @z -2 -1 | ZRANGE @z 9 10 | ZRANGE @z 0 -1 REV | ZRANGEBYSCORE @z 2 4
+    ZRANGEBYSCORE @z (2 +inf WITHSCORES
     ZRANGEBYSCORE @z -inf (4 LIMIT 1 1 | ZRANGEBYSCORE @z x 4 | ZCOUNT @z 2 (5 | ZINCRBY @z 1.5 a | ZINCRBY @z x a | ZREMRANGEBYSCORE @z 2 3
     ZRANGE @z 0 -1 WITHSCORES | ZREM @z a none | ZREM @z d | EXISTS @z | ZADD @z x a | ZADD @z 1 | ZADD @z 1 a 2 | SET @t 1 | ZADD @t 1 a
     ZADD @z 1 bb 1 ba 0 c | ZRANGE @z 0 -1 | ZRANGE @none 0 -1 | ZRANGE @z 0 -1 NOPE | ZADD @z 0.1 f | ZSCORE @z f
