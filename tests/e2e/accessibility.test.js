@@ -2,8 +2,9 @@
 // Every screen and state at 320 px, in both schemes and in a theme that cannot be read as it is: no fault that axe finds.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const path = require('node:path');
 const { AxeBuilder } = require('@axe-core/playwright');
+const { AppCopy } = require('../support/app_copy.js');
+const { until } = require('../support/client.js');
 const { Product } = require('../support/product.js');
 const { MiniApp, openCargo, press, untilListed } = require('../support/mini_app.js');
 
@@ -14,12 +15,36 @@ const tap = (selector, then) => async (page) => {
   await page.waitForSelector(then);
 };
 const NOTHING = { mode: 'all', start_date: '2031-01-01' };
+const ask = (page, filters) => page.evaluate((values) => {
+  window.htmx.ajax('GET', `/api/v1/cargos?${new URLSearchParams(values)}`, { target: '#results', swap: 'outerHTML' });
+}, filters);
+
+/** The shop says how a payment that the page waits for has ended. */
+const settled = (how, then) => async (page) => {
+  await tap('.bar a', '.tariff')(page);
+  await press(page, 'MainButton');
+  await page.waitForSelector('#pay-state');
+  const link = await page.locator('#pay-screen a.main').getAttribute('href');
+  await product.control('yookassa').post(how, { id: new URL(link).pathname.split('/').pop() });
+  await page.waitForSelector(then);
+};
+
+/** One response of each status, as `id` sees them. */
+async function answerAll(id) {
+  const statuses = ['queued', 'sent', 'accepted', 'rejected', 'completed', 'failed'];
+  await product.postgres.query(`ALTER TABLE responses DISABLE TRIGGER USER;
+    INSERT INTO responses (driver_id, cargo_id, code, cargo, status, failure, created_at, updated_at)
+    SELECT ${id}, 900 + n, lpad(to_hex(${id} * 10 + n), 20, '0'), '${JSON.stringify(card)}', status,
+      CASE status WHEN 'failed' THEN 'gone' END, now() - n * interval '1 minute', now() + interval '1 minute'
+    FROM unnest(ARRAY['${statuses.join("','")}']) WITH ORDINALITY AS made (status, n) ON CONFLICT DO NOTHING;
+    ALTER TABLE responses ENABLE TRIGGER USER`);
+}
 
 const STATES = {
   'the list': { garish: true, reach: untilListed },
   'the list that is empty': { reach: async (page) => {
     await untilListed(page);
-    await page.evaluate((filters) => window.htmx.ajax('GET', `/api/v1/cargos?${new URLSearchParams(filters)}`, { target: '#results', swap: 'outerHTML' }), NOTHING);
+    await ask(page, NOTHING);
     await page.waitForSelector('.empty');
   } },
   'the list while offline': { reach: async (page) => {
@@ -42,7 +67,16 @@ const STATES = {
     await press(page, 'MainButton');
     await page.waitForSelector('#resp-title');
   } },
-  'the responses': { reach: tap('[data-act=root][data-root=responses]', '#responses-title') },
+  'new answers, and the responses of every status': { reach: async (page) => {
+    const id = await page.locator('#app').getAttribute('data-driver');
+    await untilListed(page);
+    await answerAll(id);
+    await page.evaluate(() => window.telegramEmit('activated'));
+    await page.waitForSelector('#response-count:not([hidden])');
+    await checkAll(page);
+    await tap('[data-act=root][data-root=responses]', '.resp-card .badge')(page);
+  } },
+  'no responses': { reach: tap('[data-act=root][data-root=responses]', '#responses-title') },
   'the subscription in a layer': { garish: true, reach: tap('.bar a', '.tariff') },
   'the subscription as a page': { driver: PAID, path: '/paywall', reach: async (page) => { await page.waitForSelector('.tariff'); } },
   'waiting for a payment': { reach: async (page) => {
@@ -50,40 +84,118 @@ const STATES = {
     await press(page, 'MainButton');
     await page.waitForSelector('#pay-state');
   } },
+  'a payment that is paid': { garish: true, reach: settled('pay', '#pay-screen .mark.ok') },
+  'a payment that failed': { garish: true, reach: settled('refuse', '#pay-screen .mark.fail') },
+  'a session that was replaced': { reach: async (page) => {
+    const id = await page.locator('#app').getAttribute('data-driver');
+    await untilListed(page);
+    await product.login({ id: Number(id) });
+    await until(async () => {
+      await page.click('.refresh').catch(() => {});
+      return page.locator('.edge h1').count();
+    }, { what: 'the word that the session is elsewhere' });
+  } },
   'the return page': { outside: true, path: '/payments/return', reach: (page) => page.waitForSelector('.edge') },
   'a browser outside of Telegram': { outside: true, reach: (page) => page.waitForSelector('.edge') },
 };
 
+/** What everybody sees once the feed is gone: after all the others. */
+const BROKEN = {
+  'a list that is stale': { garish: true, reach: async (page) => {
+    await untilListed(page);
+    await product.control('cargotech').post('misbehave', { match: { path: '/v2/cargos/views*' }, times: 0, action: 'status', status: 503 });
+    await until(async () => {
+      await page.click('.refresh');
+      await page.waitForSelector('#results:not([aria-busy])');
+      return page.locator('#results .strip.warn').count();
+    }, { what: 'the notice of a stale list' });
+  } },
+  'a feed that is down': { garish: true, reach: async (page) => {
+    await untilListed(page);
+    await ask(page, { mode: 'all', start_date: '2032-01-01' });
+    await page.waitForSelector('#results.problem');
+  } },
+};
+const CLOSED = {
+  'maintenance in the open app': { reach: async (page) => {
+    await untilListed(page);
+    await close(true);
+    await page.click('.refresh');
+    await page.waitForSelector('.edge h1');
+  } },
+  'maintenance at the start': { garish: true, reach: async (page) => {
+    await close(true);
+    await page.reload();
+    await page.waitForSelector('.edge h1');
+  } },
+};
+
+/** Begin or end the maintenance. */
+async function close(is) {
+  if (close.now === is) return;
+  close.now = is;
+  configure(is ? '{ maintenance = { back_at = "15:30" } }' : '{}');
+  const end = await product.fura.command('reload');
+  assert.equal(end.code, 0, end.output);
+}
+
+close.now = false;
+
+let copy;
 let product;
 let app;
+let card; // of a cargo, as responses keep it
+
+/** Lists are fresh for a second only: a broken feed shows soon. */
+const configure = (plugins) => copy.configure(plugins, 'cache = { list_s = 1 },\n');
 
 before(async () => {
-  product = await Product.start({ env: { FURA_RATE_LIMITS: 'off' }, conf: path.join(__dirname, 'conf/unwatched.lua') });
+  copy = new AppCopy();
+  configure('{}');
+  product = await Product.start({ root: copy.root, env: { FURA_RATE_LIMITS: 'off' } });
   app = await MiniApp.start(product);
-  await product.buyAccess(await product.login(PAID));
+  const paid = await product.login(PAID);
+  await product.buyAccess(paid);
+  [card] = (await paid.get('/api/v1/cargos?mode=my')).json.cards;
 });
 after(async () => {
   await app?.close();
   await product?.stop();
+  copy?.close();
 });
 
 const describe = ({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ''}`).join('; ')}`;
 
+/** No fault that axe finds; nothing sticks out, not even when the text is twice as large. */
+async function checkAll(page) {
+  await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.animationName === 'rise' && one.finished)));
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  assert.deepEqual(violations.map(describe), []);
+  for (const size of ['200%', '']) {
+    const width = await page.evaluate((text) => {
+      document.documentElement.style.fontSize = text;
+      return document.documentElement.scrollWidth;
+    }, size);
+    assert.ok(width <= 320, `no side scroll (${width} px, text ${size || '100%'})`);
+  }
+}
+
 let lastId = 8100; // a driver for each, whose filters nobody else remembers
-for (const theme of ['light', 'dark', 'garish']) {
-  for (const [name, { driver = { id: ++lastId, first_name: 'Пётр' }, path: where = '/', outside, garish, reach }] of Object.entries(STATES)) {
+for (const states of [STATES, CLOSED, BROKEN]) for (const theme of ['light', 'dark', 'garish']) {
+  for (const [name, { driver = { id: ++lastId, first_name: 'Пётр' }, path: where = '/', outside, garish, reach }] of Object.entries(states)) {
     if (theme === 'garish' && !garish) continue;
     test(`${name}, ${theme}: axe finds nothing, nothing is wider than the screen`, async () => {
       const device = { colorScheme: theme === 'dark' ? 'dark' : 'light' };
       const page = outside
         ? await app.openOutside({ path: where, width: 320, height: 640, device })
         : await app.open({ driver, path: where, theme, width: 320, height: 640, device });
-      await reach(page);
-      await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.animationName === 'rise' && one.finished)));
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      assert.deepEqual(violations.map(describe), []);
-      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320), 'no side scroll');
-      await page.context().close();
+      try {
+        await reach(page);
+        await checkAll(page);
+      } finally {
+        await page.context().close();
+        await close(false);
+      }
     });
   }
 }
