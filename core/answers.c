@@ -50,6 +50,7 @@ static void list_task(void *owner, const struct task_info *info)
     json_put_member(line, "label", slice_cstr(info->label ? info->label : ""));
     json_put_integer(line, "age_ms", info->age_ms);
     json_put_member(line, "waits_for", slice_cstr(info->waits_for ? info->waits_for : ""));
+    json_put_bool(line, "sliced", info->sliced);
     json_put_integer(line, "generation", (int64_t)generation_number(info->generation));
     buf_append_char(line, '}');
 }

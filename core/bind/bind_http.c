@@ -49,7 +49,8 @@ static bool on_piece(void *owner, struct slice piece)
 {
     struct job *job = owner;
     struct task *task = wait_task(job->wait);
-    struct task_spec spec = {.label = "http.on_piece", .on_end = on_piece_end, .owner = job};
+    struct task_spec spec = {
+        .label = "http.on_piece", .in_one_go = true, .on_end = on_piece_end, .owner = job};
 
     if (!task)
         return false;

@@ -7,6 +7,12 @@
 #include "script/vm.h"
 #include "script/wait.h"
 #include "script/watchdog.h"
+#include "bind_script.lua.h"
+
+#include <lauxlib.h>
+
+/* What a guard gives when its turn comes after a slice; bind_script.lua alone sees it. */
+static const char sliced;
 
 static int l_read(lua_State *L)
 {
@@ -70,19 +76,30 @@ static int push_guard_failure(lua_State *L, lua_State *co, bool stopped)
     return 2;
 }
 
-/* guard(label, budget, fn, ...): a pure function in a coroutine of its own, so that stopping it leaves the caller alive. */
-static int l_guard(lua_State *L)
+/* It was interrupted so that others may run: bind_script.lua goes on with these by go_on(). */
+static int give_turn(lua_State *L, const struct watchdog_run *run)
 {
-    struct watchdog_run run = {.label = luaL_checkstring(L, 1),
-                               .warn_ms = (unsigned)bind_opt_number(L, 2, "warn_ms", 0),
-                               .kill_ms = (unsigned)bind_opt_number(L, 2, "kill_ms", 0)};
-    luaL_checktype(L, 3, LUA_TFUNCTION);
-    int nargs = lua_gettop(L) - 3;
-    lua_State *co = run.co = lua_newthread(L);
-    lua_insert(L, 3);
-    luaL_checkstack(co, nargs + 1, "too many arguments");
-    lua_xmove(L, co, nargs + 1);
+    lua_pushlightuserdata(L, (void *)&sliced);
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, 3);
+    lua_pushnumber(L, (double)watchdog_used_ns(run));
+    lua_pushboolean(L, run->warned);
+    return wait_turn(L, 6);
+}
 
+/* Run the coroutine at index 3, with label and budget at 1 and 2. */
+static int run_guarded(lua_State *L, int nargs, int64_t used_ns, bool warned)
+{
+    struct watchdog_run run = {.co = lua_tothread(L, 3),
+                               .label = luaL_checkstring(L, 1),
+                               .warn_ms = (unsigned)bind_opt_number(L, 2, "warn_ms", 0),
+                               .kill_ms = (unsigned)bind_opt_number(L, 2, "kill_ms", 0),
+                               .sliceable = wait_can_take_turn(L),
+                               .is_guarded = true,
+                               .used_ns = used_ns,
+                               .warned = warned};
+    lua_State *co = run.co;
     const char *outer =
         wait_forbid("a rule computes and returns; what it needs comes as arguments");
     watchdog_begin(&run);
@@ -90,6 +107,8 @@ static int l_guard(lua_State *L)
     bool stopped = watchdog_end(&run);
     wait_forbid(outer);
 
+    if (run.sliced)
+        return give_turn(L, &run);
     if (rc == LUA_YIELD && !stopped) {
         lua_settop(co, 0);
         lua_pushliteral(co, "coroutine.yield outside of a coroutine made by the script");
@@ -100,6 +119,27 @@ static int l_guard(lua_State *L)
     luaL_checkstack(L, results, "too many results");
     lua_xmove(co, L, results);
     return results;
+}
+
+/* guard(label, budget, fn, ...): a pure function in a coroutine of its own, so that stopping it leaves the caller alive. */
+static int l_guard(lua_State *L)
+{
+    luaL_checkstring(L, 1);
+    luaL_checkany(L, 2);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    int nargs = lua_gettop(L) - 3;
+    lua_State *co = lua_newthread(L);
+    lua_insert(L, 3);
+    luaL_checkstack(co, nargs + 1, "too many arguments");
+    lua_xmove(L, co, nargs + 1);
+    return run_guarded(L, nargs, 0, false);
+}
+
+/* go_on(label, budget, coroutine, used_ns, warned): the next slice of what a guard began. */
+static int l_go_on(lua_State *L)
+{
+    luaL_checktype(L, 3, LUA_TTHREAD);
+    return run_guarded(L, 0, (int64_t)luaL_checknumber(L, 4), lua_toboolean(L, 5));
 }
 
 static int l_info(lua_State *L)
@@ -195,4 +235,11 @@ static const luaL_Reg functions[] = {
 void bind_script_open(lua_State *L, struct host *host)
 {
     bind_module(L, functions, host);
+    if (luaL_loadbuffer(L, (const char *)bind_script_lua, sizeof bind_script_lua, "=host.script") !=
+        0)
+        lua_error(L);
+    lua_pushvalue(L, -2);
+    lua_pushlightuserdata(L, (void *)&sliced);
+    lua_pushcfunction(L, l_go_on);
+    lua_call(L, 3, 0);
 }

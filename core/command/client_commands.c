@@ -145,9 +145,10 @@ static void print_task(struct slice task)
     json_find_text(task, "id", &id);
     json_find_text(task, "waits_for", &waits);
     json_find_text(task, "label", &label);
-    printf("%-14s  %7.1fs  %10lld  %-10s  %s\n", buf_cstr(&id),
+    const char *running = json_find_bool(task, "sliced", false) ? "running (sliced)" : "running";
+    printf("%-14s  %7.1fs  %10lld  %-16s  %s\n", buf_cstr(&id),
            (double)number(task, "age_ms") / 1000, number(task, "generation"),
-           waits.len ? buf_cstr(&waits) : "running", buf_cstr(&label));
+           waits.len ? buf_cstr(&waits) : running, buf_cstr(&label));
     buf_free(&id);
     buf_free(&waits);
     buf_free(&label);
@@ -161,7 +162,7 @@ int ps_run(const struct invocation *invocation)
 
     rest = buf_slice(&out);
     if (status == EXIT_OK && !invocation->json) {
-        printf("id                   age  generation  waits for   what\n");
+        printf("id                   age  generation  waits for         what\n");
         while (client_next_line(&rest, &line)) {
             size_t at = 0;
             if (json_find(line, "tasks", &tasks))

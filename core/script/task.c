@@ -15,7 +15,15 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
-enum { WAIT_KINDS_MAX = 6, LABEL_MAX = 64, LOG_ID_MAX = 65, TRACE_MAX = 56, TASK_POOL_MAX = 256 };
+enum {
+    WAIT_KINDS_MAX = 6,
+    LABEL_MAX = 64,
+    LOG_ID_MAX = 65,
+    TRACE_MAX = 56,
+    TASK_POOL_MAX = 256,
+    QUIET_MS = 1,
+    OTHERS_MAX_MS = 10
+};
 
 struct task {
     uint64_t id;
@@ -32,6 +40,9 @@ struct task {
     struct task_wait_time waits[WAIT_KINDS_MAX];
     unsigned wait_kinds;
     unsigned warn_ms, kill_ms;
+    bool in_one_go;
+    int64_t used_ns; /* CPU time of the slices since its last wait */
+    bool warned;
     char label[LABEL_MAX], log_id[LOG_ID_MAX], trace[TRACE_MAX];
     void (*on_end)(void *owner, struct task *task, const struct task_end *end);
     void *owner;
@@ -45,6 +56,9 @@ struct wait {
     bool parked;
     void (*cancel)(void *owner);
     void *owner;
+    bool is_turn; /* waits for nothing but its turn */
+    int results;  /* of a turn: already on the stack */
+    struct wait *next, *prev;
 };
 
 /* Inner coroutines yield this to their resumer, which passes it on (vm_prelude.lua). */
@@ -57,6 +71,12 @@ static unsigned pool_count, live_count;
 static uint64_t last_id;
 static unsigned budget_warn_ms, budget_kill_ms;
 static const char *waiting_forbidden;
+
+/* Who was interrupted goes on from here. */
+static struct wait turns = {.next = &turns, .prev = &turns};
+static struct loop_timer *turn_timer; /* NULL while nobody waits for a turn */
+static int64_t turn_planned_ms;
+static unsigned others_ran, others_seen; /* runs of tasks that had not waited for a turn */
 
 static void resume(struct task *task, int nargs);
 
@@ -149,6 +169,7 @@ struct task *task_spawn(struct generation *generation, lua_State *from, int narg
     task->owner = spec->owner;
     task->warn_ms = spec->cpu_budget_ms ? spec->cpu_budget_ms : budget_warn_ms;
     task->kill_ms = spec->cpu_budget_ms ? spec->cpu_budget_ms : budget_kill_ms;
+    task->in_one_go = spec->in_one_go;
     task->cleanups.next = task->cleanups.prev = &task->cleanups;
     copy_text(task->label, sizeof task->label, spec->label, strlen(spec->label));
     if (spec->log_id.data)
@@ -164,6 +185,7 @@ struct task *task_spawn(struct generation *generation, lua_State *from, int narg
     generation_task_started(generation);
 
     uint64_t id = task->id;
+    others_ran++;
     lua_xmove(from, task->co, nargs + 1);
     resume(task, nargs);
     return task_find_newest(id);
@@ -253,6 +275,73 @@ static void end_failed(struct task *task, const struct watchdog_run *stopped)
     generation_release(generation);
 }
 
+/* ---- taking turns ---- */
+
+static void on_turn(void *owner);
+
+/* A timer rather than loop_later(), which may run again before the loop has looked for input. */
+static void plan_turn(struct loop *loop)
+{
+    if (!turn_timer)
+        turn_timer = loop_timer_new(loop, on_turn, loop);
+    loop_timer_start(turn_timer, 0);
+    turn_planned_ms = clock_monotonic_ms();
+    others_seen = others_ran;
+}
+
+static void leave_turns(struct wait *wait)
+{
+    wait->prev->next = wait->next;
+    wait->next->prev = wait->prev;
+    if (turns.next != &turns)
+        return;
+    loop_timer_free(turn_timer);
+    turn_timer = NULL;
+}
+
+/* One slice at a time. Before it the others run until none has for a moment (their answers from Redis need one), at most as
+ * long as a slice lasts. */
+static void on_turn(void *owner)
+{
+    struct wait *wait = turns.next;
+
+    if (others_ran != others_seen && clock_monotonic_ms() - turn_planned_ms < OTHERS_MAX_MS) {
+        others_seen = others_ran;
+        loop_timer_start(turn_timer, QUIET_MS);
+        return;
+    }
+    leave_turns(wait);
+    if (turns.next != &turns)
+        plan_turn(owner);
+    wait_finish(wait, wait->results);
+}
+
+static void on_turn_cancelled(void *owner)
+{
+    struct wait *wait = owner;
+    leave_turns(wait);
+    wait_finish(wait, 0);
+}
+
+static void await_turn(struct task *task, int results)
+{
+    struct wait *wait = mem_new(struct wait);
+    *wait = (struct wait){.task = task,
+                          .what = "slice",
+                          .since_us = clock_monotonic_ns() / 1000,
+                          .parked = true,
+                          .cancel = on_turn_cancelled,
+                          .owner = wait,
+                          .is_turn = true,
+                          .results = results,
+                          .next = &turns,
+                          .prev = turns.prev};
+    turns.prev->next = wait;
+    turns.prev = wait;
+    task->wait = wait;
+    plan_turn(generation_loop(task->generation));
+}
+
 /* ---- running ---- */
 
 static void arm_deadline(struct task *task)
@@ -263,11 +352,30 @@ static void arm_deadline(struct task *task)
     task->timer_armed = true;
 }
 
+/* What stays on its stack: of a turn all, as it goes on where it stood; else a token of an inner coroutine may lie there. */
+static void park(struct task *task, const struct watchdog_run *run)
+{
+    if (task->wait->is_turn) {
+        task->used_ns = watchdog_used_ns(run);
+        task->warned = run->warned;
+    } else {
+        lua_settop(task->co, 0);
+        task->used_ns = 0;
+        task->warned = false;
+    }
+    arm_deadline(task);
+}
+
 static void resume(struct task *task, int nargs)
 {
     struct task *outer = current;
-    struct watchdog_run run = {
-        .co = task->co, .label = task->label, .warn_ms = task->warn_ms, .kill_ms = task->kill_ms};
+    struct watchdog_run run = {.co = task->co,
+                               .label = task->label,
+                               .warn_ms = task->warn_ms,
+                               .kill_ms = task->kill_ms,
+                               .sliceable = !task->in_one_go,
+                               .used_ns = task->used_ns,
+                               .warned = task->warned};
 
     current = task;
     task->running = true;
@@ -280,17 +388,20 @@ static void resume(struct task *task, int nargs)
     if (rc == 0) {
         struct task_end end = {.rc = R_OK, .co = task->co, .results = lua_gettop(task->co)};
         end_task(task, &end, true);
-    } else if (rc != LUA_YIELD || (stopped && !task->wait)) {
+        return;
+    }
+    if (run.sliced && !task->cancel_wanted)
+        await_turn(task, 0);
+    if (rc != LUA_YIELD || (stopped && !task->wait)) {
         end_failed(task, stopped ? &run : NULL);
-    } else if (!task->wait) {
+    } else if (!task->wait && !run.sliced) {
         lua_settop(task->co, 0);
         lua_pushliteral(task->co, "coroutine.yield outside of a coroutine made by the script");
         end_failed(task, NULL);
     } else if (task->cancel_wanted) {
         end_cancelled(task);
     } else {
-        lua_settop(task->co, 0); /* the token of an inner coroutine */
-        arm_deadline(task);
+        park(task, &run);
     }
 }
 
@@ -352,6 +463,17 @@ int wait_yield(lua_State *L, struct wait *wait)
     return lua_yield(L, 1);
 }
 
+bool wait_can_take_turn(lua_State *L)
+{
+    return current && !current->in_one_go && L == current->co && lua_isyieldable(L);
+}
+
+int wait_turn(lua_State *L, int results)
+{
+    await_turn(current, results);
+    return lua_yield(L, results);
+}
+
 void wait_push_token(lua_State *L)
 {
     lua_pushlightuserdata(L, (void *)&wait_token);
@@ -387,6 +509,7 @@ void wait_finish(struct wait *wait, int results)
     if (task) {
         count_wait(task, wait);
         task->wait = NULL;
+        others_ran += !wait->is_turn;
     }
     free(wait);
     if (task)
@@ -477,7 +600,9 @@ void task_each(void (*visit)(void *owner, const struct task_info *info), void *o
     for (struct task *task = all_tasks.next; task != &all_tasks; task = task->next) {
         struct task_info info = {.id = task->id,
                                  .label = task->label,
-                                 .waits_for = task->wait ? task->wait->what : NULL,
+                                 .waits_for =
+                                     task->wait && !task->wait->is_turn ? task->wait->what : NULL,
+                                 .sliced = task->wait && task->wait->is_turn,
                                  .age_ms = now_ms - task->started_ms,
                                  .generation = task->generation};
         visit(owner, &info);

@@ -1,7 +1,8 @@
 /* task.h: a running piece of Lua: one coroutine of a generation with a deadline, a name and an end.
  *
  * A task runs until it returns, raises, is cancelled, or its deadline passes. While it waits it is
- * parked on one wait ticket (wait.h). Only task.c resumes coroutines. */
+ * parked on one wait ticket (wait.h). One that computes for long is interrupted to let others run and goes on after them
+ * (docs/adr/0012). Only task.c resumes coroutines. */
 #pragma once
 
 #include "base/result.h"
@@ -28,6 +29,8 @@ struct task_end {
 
 struct task_spec {
     unsigned cpu_budget_ms; /* between two waits; 0 = that of task_set_budget() */
+    bool
+        in_one_go; /* never interrupted to let others run: it must end before its spawner goes on */
     const char *label;   /* what `fura ps` shows: a route or job name; at most 63 bytes are kept */
     int64_t deadline_ms; /* monotonic; 0 = none */
     struct slice log_id; /* for its log lines; data NULL: that of the spawning task */
@@ -92,6 +95,7 @@ unsigned task_wait_times(const struct task *task, struct task_wait_time *out, un
 struct task_info {
     uint64_t id;
     const char *label, *waits_for; /* waits_for: "redis", "pg", … or NULL while running */
+    bool sliced;                   /* computes for long, and others have their turn now */
     int64_t age_ms;
     struct generation *generation;
 };

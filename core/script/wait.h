@@ -20,6 +20,7 @@
 #pragma once
 
 #include <lua.h>
+#include <stdbool.h>
 
 struct wait;
 struct task;
@@ -43,6 +44,12 @@ void wait_finish(struct wait *wait, int results);
 /* While forbidden (a guarded rule is running), wait_begin() raises with `why`; NULL allows it. Gives
  * what was set before, to be put back: guards nest. */
 const char *wait_forbid(const char *why);
+
+/* For what runs a coroutine of its own inside a task (a guarded rule) and lets it be interrupted: may `L` be parked until its
+ * next turn? Then, once interrupted: return wait_turn(L, n), which later gives Lua the top `n` values. The CPU budget of
+ * the task goes on. */
+bool wait_can_take_turn(lua_State *L);
+int wait_turn(lua_State *L, int results);
 
 /* The operation was refused at once: drop the ticket without parking. */
 void wait_abandon(struct wait *wait);

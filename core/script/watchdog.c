@@ -15,11 +15,13 @@ enum {
     TICK_MS = 5,
     IDLE_TICK_MS = 40,
     IDLE_AFTER_TICKS = 200,
+    SLICE_MS = 10,
     SELF_TEST_BUDGET_MS = 20,
     WATCH_SIGNAL = SIGVTALRM, /* nobody else in this process uses it */
 };
 
-enum order { NOTHING, WARN, STOP };
+/* What may be asked of a run. */
+enum { WARN = 1, STOP = 2, SLICE = 4, SAMPLE = 8, ORDER_BITS = 4, ORDER_MASK = 15 };
 
 static pthread_t lua_thread, watch_thread;
 static clockid_t lua_cpu;
@@ -31,16 +33,59 @@ static void (*profile_signal)(int signal);
 
 /* Written by the Lua thread, read by the watching one. */
 static struct watchdog_run *current;
-static _Atomic uint64_t current_id; /* 0: no Lua is running */
-static _Atomic unsigned current_warn_ms, current_kill_ms;
+static _Atomic uint64_t current_id;                       /* 0: no Lua is running */
+static _Atomic unsigned current_warn_us, current_kill_us; /* what is left of them */
 static _Atomic uint64_t root_id; /* the outermost run: its budget holds for all that it runs */
-static _Atomic unsigned root_kill_ms;
-static uint64_t last_id;
+static _Atomic unsigned root_kill_us;
+static _Atomic uint64_t last_id;
 
-/* Written by the watching thread: what to do with which run. */
-static _Atomic uint64_t order_id;
-static atomic_int order;
+/* The orders in force: the id of a run, shifted, and what it shall do. One word, so that nobody takes an order for
+ * another's. */
+static _Atomic uint64_t orders;
 static atomic_bool stop_wanted;
+static int64_t tick_us = TICK_MS * 1000, slice_us = SLICE_MS * 1000; /* a test has them shorter */
+
+/* Written by the watching thread: the CPU time when it first saw a run; the time is written before the id. */
+struct sighting {
+    _Atomic uint64_t id;
+    _Atomic int64_t since_ns;
+};
+static struct sighting seen_current, seen_root;
+
+/* For the profile: samples are counted until Lua code can show where it stands. */
+static watchdog_sampled *sampled;
+static atomic_uint samples_due, samples_outside;
+
+static int64_t read_cpu_ns(clockid_t of)
+{
+    struct timespec ts;
+    clock_gettime(of, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* ---- orders ---- */
+
+static void give_order(uint64_t id, unsigned what)
+{
+    uint64_t old = atomic_load(&orders), now;
+    do
+        now = old >> ORDER_BITS == id ? old | what : id << ORDER_BITS | what;
+    while (!atomic_compare_exchange_weak(&orders, &old, now));
+}
+
+static unsigned orders_for(const struct watchdog_run *run)
+{
+    uint64_t now = atomic_load_explicit(&orders, memory_order_relaxed);
+    return now >> ORDER_BITS == run->id ? (unsigned)(now & ORDER_MASK) : 0;
+}
+
+static void clear_order(const struct watchdog_run *run, unsigned what)
+{
+    uint64_t old = atomic_load(&orders);
+    while (old >> ORDER_BITS == run->id &&
+           !atomic_compare_exchange_weak(&orders, &old, old & ~(uint64_t)what))
+        ;
+}
 
 /* ---- the Lua thread ---- */
 
@@ -53,29 +98,62 @@ static void log_warning(lua_State *L, struct watchdog_run *run)
     lua_pop(L, 1);
 }
 
-/* Runs on the next instruction after a signal. Where a yield is impossible (inside a C callback) it raises, and
- * the hook stays, so that whatever catches the error is hit again. */
-static void on_instruction(lua_State *L, lua_Debug *ar)
+static void take_sample(lua_State *L, struct watchdog_run *run, char state)
 {
-    (void)ar;
-    struct watchdog_run *run = current;
+    unsigned weight = atomic_exchange(&samples_due, 0);
+    clear_order(run, SAMPLE);
+    if (sampled && weight > 0)
+        sampled(&(struct watchdog_sample){L, run, state, weight});
+}
 
-    if (!run || atomic_load(&order_id) != run->id) {
-        lua_sethook(L, NULL, 0, 0);
-        return;
-    }
-    if (atomic_load(&order) == WARN) {
-        lua_sethook(L, NULL, 0, 0);
-        if (!run->warned)
-            log_warning(L, run);
-        return;
-    }
+/* The Lua parts of the core itself (chunks named =host.task …) go on to their end: they rely on nobody coming between. */
+static bool is_core_code(lua_State *L)
+{
+    lua_Debug at;
+    return lua_getstack(L, 0, &at) && lua_getinfo(L, "S", &at) && at.source[0] == '=';
+}
+
+/* Only the run's own coroutine: a yield inside one of the script's would look like the script's own. */
+static bool may_slice(lua_State *L, const struct watchdog_run *run)
+{
+    return run->sliceable && L == run->co && lua_isyieldable(L) && !is_core_code(L);
+}
+
+/* Yields. Where that is impossible (inside a C callback) it raises, and the hook stays, so that whatever catches the error is
+ * hit again. */
+static void stop_here(lua_State *L, struct watchdog_run *run)
+{
     if (run->stopping && lua_status(run->co) == LUA_YIELD && L != run->co) {
         lua_sethook(L, NULL, 0, 0); /* it lies stopped, and we are back in who called it */
         return;
     }
     run->stopping = true;
     lua_yield(L, 0);
+}
+
+/* Runs on the next instruction after a signal. */
+static void on_instruction(lua_State *L, lua_Debug *ar)
+{
+    struct watchdog_run *run = current;
+    unsigned wanted = run ? orders_for(run) : 0;
+    (void)ar;
+
+    if (wanted & SAMPLE)
+        take_sample(L, run, 'I');
+    if (wanted & STOP) {
+        stop_here(L, run);
+        return;
+    }
+    lua_sethook(L, NULL, 0, 0);
+    if (!run)
+        return;
+    clear_order(run, wanted);
+    if (wanted & WARN && !run->warned)
+        log_warning(L, run);
+    if (wanted & SLICE && may_slice(L, run)) { /* else the watcher asks again */
+        run->sliced = true;
+        lua_yield(L, 0);
+    }
 }
 
 static void interrupt(const struct watchdog_run *run)
@@ -86,26 +164,41 @@ static void interrupt(const struct watchdog_run *run)
 }
 
 /* Only what is safe in a signal handler: lua_sethook is, by LuaJIT's word (lj_dispatch.c). */
-static void obey(struct watchdog_run *run)
+static void obey(const struct watchdog_run *run)
 {
-    if (atomic_load(&order_id) != run->id)
-        return;
-    interrupt(run);
+    if (orders_for(run))
+        interrupt(run);
 }
 
-static void on_signal(int signal)
+static void on_signal(int signal, siginfo_t *info, void *context)
 {
-    (void)signal;
     struct watchdog_run *run = current;
+    (void)signal, (void)context;
+
+    if (info->si_code == SI_TIMER && sampled) {
+        atomic_fetch_add(run ? &samples_due : &samples_outside, 1 + (unsigned)info->si_overrun);
+        if (run)
+            give_order(run->id, SAMPLE);
+    }
     if (run)
         obey(run);
+}
+
+/* In microseconds, at least 1 of a limit that was passed already; 0 = no limit. */
+static unsigned left_of(unsigned limit_ms, int64_t used_ns)
+{
+    int64_t left_us = limit_ms * 1000LL - used_ns / 1000;
+    return left_us > 0 ? (unsigned)left_us : limit_ms != 0;
 }
 
 static void announce(struct watchdog_run *run)
 {
     current = run;
-    atomic_store_explicit(&current_warn_ms, run ? run->warn_ms : 0, memory_order_relaxed);
-    atomic_store_explicit(&current_kill_ms, run ? run->kill_ms : 0, memory_order_relaxed);
+    atomic_store_explicit(&current_warn_us,
+                          run && !run->warned ? left_of(run->warn_ms, run->used_ns) : 0,
+                          memory_order_relaxed);
+    atomic_store_explicit(&current_kill_us, run ? left_of(run->kill_ms, run->used_ns) : 0,
+                          memory_order_relaxed);
     atomic_store_explicit(&current_id, run ? run->id : 0, memory_order_release);
 }
 
@@ -114,8 +207,7 @@ void watchdog_stop_hoarder(void)
     if (!current)
         return;
     current->over_memory = true;
-    atomic_store(&order, STOP);
-    atomic_store(&order_id, current->id);
+    give_order(current->id, STOP);
     interrupt(current);
 }
 
@@ -127,19 +219,34 @@ bool watchdog_is_running(void)
 void watchdog_begin(struct watchdog_run *run)
 {
     run->outer = current;
-    run->id = ++last_id;
-    run->stopping = run->warned = run->over_memory = false;
+    run->id = atomic_load_explicit(&last_id, memory_order_relaxed) + 1;
+    atomic_store_explicit(&last_id, run->id, memory_order_relaxed);
+    run->since_ns = run->used_ns ? read_cpu_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
+    run->stopping = run->over_memory = run->sliced = false;
     if (!run->outer) {
-        atomic_store_explicit(&root_kill_ms, run->kill_ms, memory_order_relaxed);
+        atomic_store_explicit(&root_kill_us, left_of(run->kill_ms, run->used_ns),
+                              memory_order_relaxed);
         atomic_store_explicit(&root_id, run->id, memory_order_release);
     }
     announce(run);
 }
 
+/* Orders were for `run` when it ended: what was not carried out is for whoever called it. */
+static void pass_on(struct watchdog_run *run)
+{
+    unsigned left = orders_for(run);
+    if (left & SAMPLE)
+        take_sample(run->co, run, 'C');
+    if (left & SLICE && run->outer)
+        give_order(run->outer->id, SLICE);
+}
+
 bool watchdog_end(struct watchdog_run *run)
 {
-    if (atomic_load_explicit(&order_id, memory_order_relaxed) == run->id)
+    if (atomic_load_explicit(&orders, memory_order_relaxed) >> ORDER_BITS == run->id) {
         lua_sethook(run->co, NULL, 0, 0);
+        pass_on(run);
+    }
     announce(run->outer);
     if (run->outer)
         obey(run->outer); /* its signal may have come while `run` was the current one */
@@ -148,90 +255,99 @@ bool watchdog_end(struct watchdog_run *run)
     return run->stopping;
 }
 
-/* ---- the watching thread ---- */
-
-static int64_t read_lua_cpu_ms(void)
+int64_t watchdog_used_ns(const struct watchdog_run *run)
 {
-    struct timespec ts;
-    clock_gettime(lua_cpu, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    int64_t now_ns = read_cpu_ns(CLOCK_THREAD_CPUTIME_ID), since_ns = now_ns;
+
+    if (run->since_ns)
+        since_ns = run->since_ns;
+    else if (atomic_load(&seen_current.id) == run->id)
+        since_ns = atomic_load(&seen_current.since_ns);
+    else if (atomic_load(&seen_root.id) == run->id)
+        since_ns = atomic_load(&seen_root.since_ns);
+    return run->used_ns + (now_ns > since_ns ? now_ns - since_ns : 0) + 1;
 }
 
-static void give_order(uint64_t id, enum order what)
+/* ---- the watching thread ---- */
+
+static void command(uint64_t id, unsigned what)
 {
-    atomic_store(&order, what);
-    atomic_store(&order_id, id);
+    give_order(id, what);
     pthread_kill(lua_thread, WATCH_SIGNAL);
 }
 
-static void sleep_ms(long ms)
+static void sleep_us(int64_t us)
 {
-    struct timespec ts = {.tv_sec = 0, .tv_nsec = ms * 1000000};
+    struct timespec ts = {.tv_sec = 0, .tv_nsec = (long)us * 1000};
     nanosleep(&ts, NULL);
 }
 
-/* What the watcher remembers between ticks. */
-struct observation {
-    uint64_t id;
-    int64_t cpu_since_ms;
-    bool warned;
+/* What the watcher remembers between ticks, beside its sightings. */
+struct memory {
+    uint64_t warned_id, last_id;
     unsigned idle_ticks;
-    uint64_t root_id;
-    int64_t root_since_ms;
 };
 
-/* Without this, a loop around short runs (spawned tasks, guarded rules) would start its budget anew with each. */
-static bool root_is_over(struct observation *seen)
+/* CPU time since the run was first seen, in microseconds; 0 at the first sight. */
+static int64_t follow(struct sighting *seen, uint64_t id)
 {
-    uint64_t id = atomic_load_explicit(&root_id, memory_order_acquire);
-    unsigned kill_ms = atomic_load(&root_kill_ms);
-    if (id == 0)
-        return false;
-    if (id != seen->root_id) {
-        seen->root_id = id;
-        seen->root_since_ms = read_lua_cpu_ms();
+    int64_t now_ns = read_cpu_ns(lua_cpu);
+    if (atomic_load(&seen->id) != id) {
+        atomic_store(&seen->since_ns, now_ns);
+        atomic_store(&seen->id, id);
     }
-    return kill_ms && read_lua_cpu_ms() - seen->root_since_ms >= kill_ms;
+    return (now_ns - atomic_load(&seen->since_ns)) / 1000;
 }
 
-/* True when the current run was told to stop. */
-static bool watch_current(struct observation *seen)
+/* True when it was told to stop: again at each tick, as one signal may meet the VM in a state that loses it. */
+static bool watch_current(struct memory *memory, uint64_t id)
 {
-    uint64_t id = atomic_load_explicit(&current_id, memory_order_acquire);
-    if (id == 0 || id != seen->id) {
-        seen->idle_ticks = id == seen->id ? seen->idle_ticks + 1 : 0;
-        seen->id = id;
-        seen->cpu_since_ms = id ? read_lua_cpu_ms() : 0;
-        seen->warned = false;
-        return false;
-    }
-    unsigned warn_ms = atomic_load(&current_warn_ms), kill_ms = atomic_load(&current_kill_ms);
-    int64_t used_ms = read_lua_cpu_ms() - seen->cpu_since_ms;
-    if (kill_ms && used_ms >= kill_ms) {
-        give_order(
-            id, STOP); /* again at each tick: one signal may meet the VM in a state that loses it */
+    unsigned warn_us = atomic_load(&current_warn_us), kill_us = atomic_load(&current_kill_us);
+    int64_t used_us = follow(&seen_current, id);
+
+    if (kill_us && used_us >= kill_us) {
+        command(id, STOP);
         return true;
-    } else if (warn_ms && used_ms >= warn_ms && !seen->warned) {
-        seen->warned = true;
-        give_order(id, WARN);
+    }
+    if (warn_us && used_us >= warn_us && memory->warned_id != id) {
+        memory->warned_id = id;
+        command(id, WARN);
     }
     return false;
 }
 
-static void look(struct observation *seen)
+/* The loop has not turned since the outermost run began. And without its budget a loop around short runs (spawned tasks,
+ * guarded rules) would start anew with each. */
+static void watch_root(uint64_t id, uint64_t running)
 {
-    bool over = root_is_over(seen);
-    if (!watch_current(seen) && over)
-        give_order(seen->root_id, STOP);
+    unsigned kill_us = atomic_load(&root_kill_us);
+    int64_t used_us = follow(&seen_root, id);
+
+    if (kill_us && used_us >= kill_us)
+        command(id, STOP);
+    else if (used_us >= slice_us)
+        command(running, SLICE);
+}
+
+static void look(struct memory *memory)
+{
+    uint64_t root = atomic_load_explicit(&root_id, memory_order_acquire);
+    uint64_t id = atomic_load_explicit(&current_id, memory_order_acquire);
+    uint64_t last = atomic_load_explicit(&last_id, memory_order_relaxed);
+
+    memory->idle_ticks = last == memory->last_id && id == 0 ? memory->idle_ticks + 1 : 0;
+    memory->last_id = last;
+    if (id != 0 && !watch_current(memory, id) && root != 0)
+        watch_root(root, id);
 }
 
 static void *watch(void *arg)
 {
-    struct observation seen = {0};
+    struct memory memory = {0};
     (void)arg;
     while (!atomic_load(&stop_wanted)) {
-        look(&seen);
-        sleep_ms(seen.idle_ticks > IDLE_AFTER_TICKS ? IDLE_TICK_MS : TICK_MS);
+        look(&memory);
+        sleep_us(memory.idle_ticks > IDLE_AFTER_TICKS ? IDLE_TICK_MS * 1000 : tick_us);
     }
     return NULL;
 }
@@ -240,7 +356,7 @@ static void *watch(void *arg)
 
 void watchdog_start(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_RESTART | SA_SIGINFO};
     sigset_t all, old;
 
     lua_thread = pthread_self();
@@ -265,7 +381,10 @@ void watchdog_stop(void)
 
 static void on_profile(void *data, lua_State *L, int samples, int vm_state)
 {
-    (void)data, (void)L, (void)samples, (void)vm_state;
+    struct watchdog_run *run = current;
+    (void)data, (void)samples;
+    if (run && orders_for(run) & SAMPLE)
+        take_sample(L, run, (char)vm_state);
 }
 
 /* Line mode puts a check for the profiler's signal into every compiled trace; the periodic timer itself is not wanted. */
@@ -341,6 +460,19 @@ void watchdog_leave(lua_State *L)
     former = NULL;
     if (holder)
         start_profiler(holder);
+}
+
+int watchdog_sample(watchdog_sampled *take)
+{
+    atomic_store(&samples_due, 0);
+    atomic_store(&samples_outside, 0);
+    sampled = take;
+    return WATCH_SIGNAL;
+}
+
+unsigned watchdog_sampled_outside(void)
+{
+    return atomic_load(&samples_outside);
 }
 
 const char *watchdog_mode(void)

@@ -37,11 +37,36 @@ struct watchdog_run {
     lua_State *co;     /* the coroutine that is stopped */
     const char *label; /* for the warning in the log */
     unsigned warn_ms, kill_ms;
+    /* May be asked to let others run: after a slice of CPU time the coroutine yields, with `sliced` set. */
+    bool sliceable;
+    bool is_guarded; /* a call inside a task rather than a task */
+    /* From slice to slice: what was used and said before; both 0 at the beginning. */
+    int64_t used_ns;
+    bool warned;
+    /* told at the end */
+    bool sliced, over_memory;
     /* private */
     struct watchdog_run *outer;
     uint64_t id;
-    bool stopping, warned, over_memory;
+    int64_t since_ns;
+    bool stopping;
 };
 void watchdog_begin(struct watchdog_run *run);
 /* True when it was over its budget and has been told to stop: a coroutine that then lies suspended was stopped by us. */
 bool watchdog_end(struct watchdog_run *run);
+/* CPU time of this run and the slices before it, at least 1: for `used_ns` of the next slice. */
+int64_t watchdog_used_ns(const struct watchdog_run *run);
+
+/* Where Lua stood when a timer's signal came. `state` is LuaJIT's: N compiled, I interpreted, C in a C function, G collecting
+ * garbage, J compiling; in a VM without the compiler always I. */
+struct watchdog_sample {
+    lua_State *L; /* the coroutine that runs, perhaps one of the script's own */
+    const struct watchdog_run *run;
+    char state;
+    unsigned weight; /* signals since the last sample */
+};
+typedef void watchdog_sampled(const struct watchdog_sample *sample);
+/* Take a sample for each signal of a timer from now on; NULL ends it. Gives the signal a timer has to send to the Lua
+ * thread. `take` must not run Lua code. */
+int watchdog_sample(watchdog_sampled *take);
+unsigned watchdog_sampled_outside(void); /* signals since then that came while no Lua ran */
