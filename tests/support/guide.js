@@ -37,9 +37,34 @@ function pictures(file) {
   return [...text.matchAll(/!\[[^\]]+\]\(([^)]+)\)/g)].map(([, target]) => path.join(path.dirname(file), target));
 }
 
+/** {command, output} of every line of a block that begins with `$ `. */
+function commands(body) {
+  return body.split(/^(?=\$ )/m).filter((part) => part.startsWith('$ ')).map((part) => {
+    const [command, ...output] = part.trimEnd().split('\n');
+    return { command: command.slice(2), output: output.join('\n') };
+  });
+}
+
+/** What a guide asks to do, in order: {line, file, text}, {line, hunks} or {line, command, output}. A block of Lua whose
+ *  first line is a comment with a path is that file. */
+function steps(file) {
+  return blocks(file).flatMap(({ language, body, line }) => {
+    if (language === 'diff') return [{ line, hunks: hunks(body) }];
+    const named = language === 'lua' && /^-- (\S+\/\S+\.lua)\n/.exec(body);
+    if (named) return [{ line, file: named[1], text: body }];
+    return commands(body).map((one) => ({ line, ...one }));
+  });
+}
+
+/** The same text whatever took how long and which sum came out. */
+function timeless(text) {
+  return text.replace(/ *\d+\.\d ms/g, ' N ms').replace(/in \d+ ms/g, 'in N ms').replace(/\b[0-9a-f]{64}\b/g, 'SUM')
+    .replace(/generation \d+/g, 'generation N').replace(/\r/g, '').trimEnd();
+}
+
 /** Do one edit in a copy of the application (tests/support/app_copy.js). */
 function apply(app, { hunks: parts }) {
   for (const { file, from, to } of parts) app.edit(file, from, to);
 }
 
-module.exports = { apply, blocks, edits, pictures };
+module.exports = { apply, blocks, edits, pictures, steps, timeless };
