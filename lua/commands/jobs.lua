@@ -1,4 +1,5 @@
 --- `fura jobs [run NAME]`: the schedule and the last runs; or one run now, by the running server.
+local listing = require "tool.listing"
 
 local function ago(text, now)
   local at = text and host.time.parse_iso8601(text)
@@ -19,11 +20,8 @@ end
 local function list(context)
   local jobs, problem = context.call "jobs.list"
   if not jobs then return nil, problem end
-  if context.json then
-    print(host.json.encode(host.json.array(jobs)))
-    return 0
-  end
-  for _, job in ipairs(jobs) do print(describe(job, host.time.now())) end
+  local now = host.time.now()
+  print(listing(context, jobs, { line = function(job) return describe(job, now) end }))
   return 0
 end
 

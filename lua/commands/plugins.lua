@@ -1,4 +1,5 @@
 --- `fura plugins`: what is loaded, in the order requests meet it, and why in that order.
+local listing = require "tool.listing"
 local plugins = require "services.plugins"
 
 local function settings_of(plugin)
@@ -33,13 +34,10 @@ return {
       return 2
     end
     local running = context.call("plugins.list", {})
-    local list = running or plugins.about()
-    if context.json then
-      print(host.json.encode(host.json.array(list)))
-      return 0
-    end
-    if #list == 0 then print "no plugins: name some in the setting plugins of the conf file" end
-    for index, plugin in ipairs(list) do print(describe(index, plugin, running ~= nil)) end
+    print(listing(context, running or plugins.about(), {
+      line = function(plugin, index) return describe(index, plugin, running ~= nil) end,
+      empty = "no plugins: name some in the setting plugins of the conf file",
+    }))
     return 0
   end,
 }

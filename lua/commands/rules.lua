@@ -1,4 +1,5 @@
 --- `fura rules`: the rules product people edit: file, hash, self-tests, errors since this source was loaded.
+local listing = require "tool.listing"
 local rules = require "kit.rules"
 
 local function errors_of(rule)
@@ -14,6 +15,19 @@ local function sorted_names(about)
   return names
 end
 
+-- In the order of their names.
+local function list_of(about, errors)
+  local list = {}
+  for index, name in ipairs(sorted_names(about)) do
+    local facts, counts = about[name], errors and errors[name] or {}
+    list[index] = { name = name, file = facts.path, hash = facts.hash, examples = facts.examples, errors = counts.errors,
+      by_previous = counts.by_previous }
+  end
+  return list
+end
+
+local LINE = "%-26s %-16s  %-15s  %s"
+
 return {
   about = "Rules: file, hash, self-tests, errors since load.",
   usage = "rules [--json]",
@@ -26,23 +40,13 @@ return {
       print "usage: fura rules [--json]"
       return 2
     end
-    local about, list = rules.about(), host.json.array {}
-    local errors = context.call("rules.errors", {})
-    for index, name in ipairs(sorted_names(about)) do
-      local facts = about[name]
-      local counts = errors and errors[name] or {}
-      list[index] = { name = name, file = facts.path, hash = facts.hash, examples = facts.examples, errors = counts.errors,
-        by_previous = counts.by_previous }
-    end
-    if context.json then
-      print(host.json.encode(list))
-      return 0
-    end
-    print(("%-26s %-16s  %-15s  %s"):format("file", "hash", "self-tests", "errors since load"))
-    for _, rule in ipairs(list) do
-      local tests = rule.examples == 0 and "none" or rule.examples .. " passed"
-      print(("%-26s %-16s  %-15s  %s"):format(rule.file, rule.hash, tests, errors_of(rule)))
-    end
+    print(listing(context, list_of(rules.about(), context.call("rules.errors", {})), {
+      head = LINE:format("file", "hash", "self-tests", "errors since load"),
+      line = function(rule)
+        local tests = rule.examples == 0 and "none" or rule.examples .. " passed"
+        return LINE:format(rule.file, rule.hash, tests, errors_of(rule))
+      end,
+    }))
     return 0
   end,
 }
