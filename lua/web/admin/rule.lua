@@ -45,6 +45,9 @@ local function explain(problem)
   end
   problem.message = "Черновик не сработал. Живое правило не тронуто."
   problem.lines = show.places(problem.text)
+  if problem.text:find("longer than its budget", 1, true) then
+    problem.message = "Черновик остановлен: считал дольше половины секунды. Живое правило не тронуто."
+  end
   return problem
 end
 
