@@ -24,7 +24,6 @@
 #include "net/tls.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -162,27 +161,11 @@ static void on_change(void *owner)
         master->changed_early = master->phase == STARTING;
 }
 
-/* Sources, and settings that lie elsewhere. */
 static void start_watching(struct master *master)
 {
-    static const char *const names[] = {"lua", "plugins", "conf"};
-    enum { COUNT = sizeof names / sizeof *names };
-    const struct conf_source *source = &master->options.source;
     const struct conf *conf = master->options.conf;
-    char paths[COUNT + 1][PATH_MAX];
-    const char *folders[COUNT + 2] = {NULL};
-
-    if (conf_is_production(conf) || !conf_bool(conf, "development.watch"))
-        return;
-    for (int i = 0; i < COUNT; i++) {
-        snprintf(paths[i], sizeof paths[i], "%s/%s", source->root, names[i]);
-        folders[i] = paths[i];
-    }
-    if (source->conf_path) {
-        snprintf(paths[COUNT], sizeof paths[COUNT], "%s", source->conf_path);
-        folders[COUNT] = dirname(paths[COUNT]);
-    }
-    master->watch = watch_open(master->loop, folders, on_change, master);
+    if (!conf_is_production(conf) && conf_bool(conf, "development.watch"))
+        master->watch = watch_sources(master->loop, &master->options.source, on_change, master);
 }
 
 static void announce(struct master *master)

@@ -11,6 +11,7 @@ void preflight_describe_metrics(struct metrics *metrics)
 {
     static const char *const helps[][2] = {
         {"fura_generation", "number of the committed generation"},
+        {"fura_canary_generation", "number of the generation tried as a canary, 0 without one"},
         {"fura_reloads_total", "reloads by result: applied or rejected"},
         {"fura_workers_live", "workers that serve"},
         {"fura_worker_restarts_total", "workers that died and were replaced"},

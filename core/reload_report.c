@@ -30,15 +30,16 @@ static void add_record(struct reload *reload, const struct reload_outcome *outco
 
 static void count(struct reload *reload, const struct reload_outcome *outcome)
 {
-    struct slice labels = outcome->ok       ? SLICE("result=\"applied\"")
-                          : outcome->canary ? SLICE("result=\"withdrawn\"")
-                                            : SLICE("result=\"rejected\"");
+    struct server_state *state = reload->options.state;
+    bool by_order = outcome->canary == CANARY_WITHDRAWN; /* nothing was wrong with it */
+    struct slice labels = outcome->ok ? SLICE("result=\"applied\"")
+                          : by_order  ? SLICE("result=\"withdrawn\"")
+                                      : SLICE("result=\"rejected\"");
     metric_add(
         metrics_find(reload->options.metrics, METRIC_COUNTER, SLICE("fura_reloads_total"), labels),
         1);
-    atomic_fetch_add(outcome->ok ? &reload->options.state->reloads_applied
-                                 : &reload->options.state->reloads_rejected,
-                     1);
+    if (!by_order)
+        atomic_fetch_add(outcome->ok ? &state->reloads_applied : &state->reloads_rejected, 1);
 }
 
 static void report(struct reload *reload, const struct reload_outcome *outcome)

@@ -1,11 +1,13 @@
 /* watch.c: see watch.h. */
 #include "watch.h"
+#include "base/conf.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "net/loop.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +114,25 @@ struct watch *watch_open(struct loop *loop, const char *const *folders,
     loop_fd_want(watch->readable, LOOP_READ);
     add_all(watch);
     return watch;
+}
+
+struct watch *watch_sources(struct loop *loop, const struct conf_source *source,
+                            void (*on_change)(void *owner), void *owner)
+{
+    static const char *const names[] = {"lua", "plugins", "conf"};
+    enum { COUNT = sizeof names / sizeof *names };
+    char paths[COUNT + 1][PATH_MAX];
+    const char *folders[COUNT + 2] = {NULL};
+
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(paths[i], sizeof paths[i], "%s/%s", source->root, names[i]);
+        folders[i] = paths[i];
+    }
+    if (source->conf_path) {
+        snprintf(paths[COUNT], sizeof paths[COUNT], "%s", source->conf_path);
+        folders[COUNT] = dirname(paths[COUNT]);
+    }
+    return watch_open(loop, folders, on_change, owner);
 }
 
 void watch_close(struct watch *watch)

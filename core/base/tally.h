@@ -18,5 +18,5 @@ struct tally {
 
 void tally_reset(struct tally *tally);
 void tally_add(struct tally *tally, int64_t ns, bool is_error);
-/* The time within which 95 of 100 requests were answered, at most a fifth too high; 0 without requests. */
+/* The time within which 95 of 100 requests were answered, at most a quarter too high; 0 without requests. */
 double tally_p95_ms(const struct tally *tally);
