@@ -160,16 +160,11 @@ local function is_operation(request, index)
   return request.listener == METRICS_LISTENER or route ~= nil and route.operations == true
 end
 
-local is_committed = false
-
 --- @param request Request
 --- @param index integer  of `routes`; 0 when none fits
 --- @return Response
 local function dispatch(request, index)
-  if not is_committed then
-    is_committed = true
-    rules.remember()
-  end
+  rules.remember()
   local context, route = make_context(request), routes[index]
   if not route or request.listener == METRICS_LISTENER and not route.operations then
     return answer_unmatched(request, context)
@@ -222,6 +217,14 @@ local calls = {
   end,
 }
 
+-- Whose request it is, for a canary: the driver's id, nil when nobody knows, false for what a canary must not get: the
+-- panel, which withdraws it, probes, and the notices of other services.
+local function audience(request, index)
+  local route = routes[index]
+  if is_operation(request, index) or route and (route.panel or route.raw_body) then return false end
+  return sessions.driver_of((access.token(request)))
+end
+
 -- A script raised or was stopped in the middle of a request.
 local function failed(about)
   events.emit("request.failed", about)
@@ -247,5 +250,5 @@ end
 
 return {
   routes = routes, dispatch = plugins.wrap(dispatch, { skip = is_operation, refuse = refuse_plainly }), start = start, calls = calls,
-  failed = failed, replay = function(asked, tools) return replay.run(asked, tools, VOLATILE) end,
+  failed = failed, audience = audience, replay = function(asked, tools) return replay.run(asked, tools, VOLATILE) end,
 }

@@ -1,6 +1,6 @@
 --- The source each rule had before the one in force, for calls in which the new one fails. Workers share it through the
 --- node's shared memory, so a worker that starts later has it too; what was evicted or too big there is simply absent.
---- Only a generation that answers requests remembers its sources: then it is committed.
+--- Only a live generation that answers requests remembers its sources: what a canary tried was never in force.
 local host = host
 
 local rule_history = {}
@@ -28,6 +28,14 @@ function rule_history.remember(name, hash, source)
     if known_hash then host.shared.set(key("before", name, hash), known_hash) end
     host.shared.set("rules:current:" .. name, ("%.0f %s"):format(generation, hash))
   end
+  return previous_source(name, hash)
+end
+
+--- What a canary falls back to: the source in force, or where that is its own the one before.
+--- @return string? source
+function rule_history.in_force(name, hash)
+  local known = tostring(host.shared.get("rules:current:" .. name) or ""):match "^%d+ (%x+)$"
+  if known and known ~= hash then return host.shared.get(key("source", name, known)) end
   return previous_source(name, hash)
 end
 

@@ -192,6 +192,7 @@ local function tell(name, function_name, problem)
   host.metrics.count("rule_errors_total", { rule = name })
   host.shared.increment(count_key("errors", name))
   host.log.error("rule failed", { rule = name, ["function"] = function_name, error = tostring(problem.text) })
+  host.script.complain(("rule %s.%s: %s"):format(name, function_name, tostring(problem.text)))
   for _, fn in ipairs(watchers) do
     fn({ rule = name, ["function"] = function_name, text = tostring(problem.text), stack = problem.stack })
   end
@@ -209,10 +210,21 @@ end
 
 local previous = {} -- name → its source, then the loaded rule; false when it is of no use
 
---- Note the sources in force. Once a generation, when it is known to be committed: at its first request.
+local noted -- as what: "canary", "live"
+
+--- Note what each rule falls back to: for a canary the source in force, else the one before its own, which is in force now.
+--- At each request, for when that changes is known nowhere else.
 function rules.remember()
+  if noted == "live" then return end
+  local standing = host.script.info().standby and "canary" or "live"
+  if standing == noted then return end
+  noted = standing
   for name, facts in pairs(about) do
-    previous[name] = rule_history.remember(name, facts.hash, host.script.read(facts.path)) or false
+    if standing == "live" then
+      previous[name] = rule_history.remember(name, facts.hash, host.script.read(facts.path)) or false
+    else
+      previous[name] = rule_history.in_force(name, facts.hash) or false
+    end
   end
 end
 

@@ -37,10 +37,13 @@ function tx:one(sql, ...) end
 function tx:savepoint(fn) end
 
 ---Call `fn(payload)` in a new task for every notification; payload is nil after each (re)connect: read everything again.
+---A canary leaves messages to the live generation; when it goes live it is told nil if it missed some. `standby`: it gets them
+---too (a copy of its own must be kept fresh).
 ---@param channel string
 ---@param fn fun(payload: string?)
+---@param options? {standby: boolean?}
 ---@return Subscription
-function pg.listen(channel, fn) end
+function pg.listen(channel, fn, options) end
 
 ---A value as jsonb.
 ---@param value any

@@ -38,10 +38,13 @@ function connection:command(name, ...) end
 
 ---Call `fn(message)` in a new task for every message of a channel, until closed or the generation ends. `message` is
 ---nil after a reconnect: some may have been missed.
+---A canary leaves messages to the live generation; when it goes live it is told nil if it missed some. `standby`: it gets them
+---too (a copy of its own must be kept fresh).
 ---@param channel string
 ---@param fn fun(message: string?)
+---@param options? {standby: boolean?}
 ---@return Subscription
-function redis.subscribe(channel, fn) end
+function redis.subscribe(channel, fn, options) end
 
 ---@class Subscription
 local subscription = {}

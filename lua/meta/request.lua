@@ -40,6 +40,7 @@ function request:cookie(name) end
 ---@field start? fun()          inside a task, before the generation is accepted; an error rejects it
 ---@field calls? table<string, fun(input: any): any, Failure?>  what `fura call NAME JSON` and commands reach in the running server
 ---@field replay? fun(asked: table, tools: ReplayTools): table  compares two generations for `fura replay`: see lua/kit/replay.lua
+---@field audience? fun(request: Request, route_index: integer): string|false|nil  whose request it is, for `fura reload --canary`: a name, nil when nobody knows (then the address decides), false for what stays with the live generation. There is no body yet, and it may not wait
 ---@field failed? fun(about: {request_id: string, method: string, route: string, text: string, stack: string, stopped: boolean})  told of each script error, in a task of its own
 
 ---What `fura replay` gives to Application.replay, which runs in a task.

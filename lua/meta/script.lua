@@ -19,10 +19,14 @@ function script.compile(source, chunk_name, environment) end
 ---@param fn function
 ---@return any, Failure?   what fn returns; or nil and a failure (code "script_error", "script_timeout"; `stack`)
 function script.guard(label, budget, fn, ...) end
----Generation number, bundle hash, role ("serve", "check", "test", …), version. `retired`: this generation was told to
----end (a reload, a drain): its timers and subscriptions have stopped, long tasks should come to an end.
----@return {generation: integer, hash: string, role: string, version: string, retired: boolean}
+---Generation number, bundle hash, role ("serve", "check", "test", …), version. `standby`: another generation is the live
+---one, this one is being built or answers as a canary. `retired`: this generation was told to end (a reload, a drain): its
+---timers and subscriptions have stopped, long tasks should come to an end.
+---@return {generation: integer, hash: string, role: string, version: string, standby: boolean, retired: boolean}
 function script.info() end
+---Say that this generation made a mistake which no answer shows, because something else stepped in. Counts against a canary.
+---@param text string   file:line and what is wrong, if it is known
+function script.complain(text) end
 ---Ask the master of the running server one order of its control socket: `{command="reload"}`, `"status"`. The last
 ---answer says `ok`; a reload gives one answer per worker before it. Yields.
 ---@param order {command: string}

@@ -1,5 +1,6 @@
 ---@meta host.timer
 
+---A timer that lua/init.lua or its start() makes begins when the generation goes live, so a canary runs none of them.
 ---@class HostTimer
 local timer = {}
 ---Run `fn` in a new task once. Cancelled with the generation.

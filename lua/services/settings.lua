@@ -108,7 +108,7 @@ function settings.start()
   host.pg.listen(CHANNEL, function()
     wanted = wanted + 1
     refresh_until_read()
-  end)
+  end, { standby = true }) -- a canary must know today's settings too
   host.task.spawn(refresh_until_read)
 end
 
