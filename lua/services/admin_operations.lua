@@ -88,6 +88,7 @@ function operations.server()
   local answers, problem = host.script.ask_master { command = "status" }
   local status = answers and answers[#answers]
   if not status then return nil, failure("not_ready", { text = tostring(problem) }) end
+  if status.canary == host.json.null then status.canary = nil end
   return status
 end
 

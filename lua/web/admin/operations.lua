@@ -140,12 +140,28 @@ local function settings_text(plugin)
   return host.json.encode(plugin.config, { sorted = true })
 end
 
+local function canary_side(title, side)
+  return { title = title, requests = side.requests, errors = side.errors, failures = side.failures, p95 = ("%.0f"):format(side.p95_ms) }
+end
+
+-- The canary that stands, or the form for one.
+local function canary_part(server, context)
+  local standing = server.canary
+  if standing then
+    standing.left = ("%d:%02d"):format(math.floor(standing.left_s / 60), standing.left_s % 60)
+    standing.sides = { canary_side("Пробное", standing.candidate), canary_side("Живое", standing.live) }
+    standing.complaint = show.places(standing.complaint)
+  end
+  return page.part("parts/canary", { canary = standing, live = server.generation, csrf = page.csrf(context),
+    can_act = context.admin.role == "admin" })
+end
+
 function operations.rules(context, _, problem, outcome)
   local output, why = contracts.server({}, context)
   if not output then return nil, why end
   local problems = show.places(table.concat(outcome and outcome.problems or {}, "\n"))
   return whole("rules", { server = output.server, rules = output.rules, plugins = output.plugins, reloads = refusals(output.server),
-    rejected = outcome and not outcome.ok and problems or nil, settings = settings_text }, "Правила и плагины", "rules", problem, context)
+    canary = canary_part(output.server, context), rejected = outcome and not outcome.ok and problems or nil, settings = settings_text }, "Правила и плагины", "rules", problem, context)
 end
 
 function operations.reload(context, request)

@@ -1,5 +1,6 @@
 --- The panel's table of contents. `panel` is a function(context, request); roles are checked by its contract.
 local audit = require "web.admin.audit"
+local canary = require "web.admin.canary"
 local dashboard = require "web.admin.dashboard"
 local drivers = require "web.admin.drivers"
 local login = require "web.admin.login"
@@ -57,6 +58,9 @@ return {
   { "GET", "/admin/rules/{name}", access = "admin", panel = rule.show },
   { "POST", "/admin/rules/{name}/try", access = "admin", panel = rule.try },
   { "POST", "/admin/rules/reload", access = "admin", panel = operations.reload },
+  { "POST", "/admin/rules/canary", access = "admin", panel = canary.begin },
+  { "POST", "/admin/rules/canary/promote", access = "admin", panel = canary.promote },
+  { "POST", "/admin/rules/canary/withdraw", access = "admin", panel = canary.withdraw },
   { "GET", "/admin/plugins/{name}", access = "admin", panel = plugins.show },
   { "POST", "/admin/plugins/{name}/settings", access = "admin", panel = plugins.save },
   { "POST", "/admin/plugins/{name}/reset", access = "admin", panel = plugins.reset },
