@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { Child, run, tempFolder, removeFolder } = require('./child.js');
 const { Client, until } = require('./client.js');
+const { keepEnvironment, mustHideSecrets } = require('./secrets.js');
 
 const ROOT = path.resolve(__dirname, '..', '..');
 const SANITIZER = /ERROR: (?:Address|Leak|Undefined\w*)Sanitizer|runtime error: /;
@@ -47,6 +48,7 @@ class Fura {
     const control = { FURA_RUN_DIR: this.folder };
     const all = { ...inherited, ...SETTINGS, ...control, ...env };
     this.env = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+    keepEnvironment(this.env);
   }
 
   /** Any command of the binary in the same environment: {code, stdout, stderr, output}. */
@@ -54,9 +56,11 @@ class Fura {
     return this.commandWith('', ...args);
   }
 
-  commandWith(input, ...args) {
+  async commandWith(input, ...args) {
     const [name, ...rest] = args;
-    return run(binary(), [name, ...this.conf, ...rest], { env: this.env, cwd: this.root, input });
+    const end = await run(binary(), [name, ...this.conf, ...rest], { env: this.env, cwd: this.root, input });
+    mustHideSecrets(`fura ${args.join(' ')}`, end.output);
+    return end;
   }
 
   async migrate() {
@@ -66,6 +70,7 @@ class Fura {
 
   /** Start and wait until it listens; with `ready`, also until /readyz says 200. `onOutput(text)` sees its log. */
   async serve({ ready = true, onOutput } = {}) {
+    mustHideSecrets('the log', this.log); // of the server that this one takes the place of
     this.child = new Child(binary(), ['serve', ...this.conf], { env: this.env, cwd: this.root, deathSignal: 'TERM', onOutput });
     const [, address] = await this.child.waitFor(/Listening on (?:https?:\/\/)?([\w.[\]:-]+:\d+)/, READY_TIMEOUT_MS);
     this.client = new Client(`http://${address}`);
@@ -99,12 +104,13 @@ class Fura {
     return this.child?.output ?? '';
   }
 
-  /** Drain and stop; a sanitizer's report or a bad exit is an error. */
+  /** Drain and stop; a sanitizer's report, a secret in the log or a bad exit is an error. */
   async stop(signal = 'SIGTERM') {
     const wasRunning = this.child?.running;
     const end = this.child ? await this.child.stop(signal, 40000) : undefined;
     removeFolder(this.folder);
     if (SANITIZER.test(this.log)) throw new Error(`sanitizer report:\n${this.log.slice(this.log.search(SANITIZER), 8000)}`);
+    mustHideSecrets('the log', this.log);
     if (wasRunning && end.code !== 0) throw new Error(`fura ended with ${JSON.stringify(end)}\n${this.child.tail()}`);
   }
 }

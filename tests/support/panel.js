@@ -2,6 +2,7 @@
 // Somebody at the admin panel without a browser: logs in with a one-time code, keeps the cookie, sends forms.
 const crypto = require('node:crypto');
 const { Client } = require('./client.js');
+const { keepSecret } = require('./secrets.js');
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const PASSWORD = 'correct horse battery staple';
@@ -25,7 +26,8 @@ function oneTimeCode(secret, at = Date.now()) {
 async function addAdmin(fura, login, ...options) {
   const end = await fura.commandWith(`${PASSWORD}\n`, 'admin', 'add', login, ...options);
   if (end.code !== 0) throw new Error(`fura admin add: ${end.output}`);
-  return { login, password: PASSWORD, secret: /secret=([A-Z2-7]+)/.exec(end.output)?.[1] };
+  keepSecret('admin password', PASSWORD);
+  return { login, password: PASSWORD, secret: keepSecret('one-time secret', /secret=([A-Z2-7]+)/.exec(end.output)?.[1]) };
 }
 
 class Panel {
@@ -61,7 +63,7 @@ class Panel {
     const answer = await this.form('/admin/login', { login, password, code, next: '/admin/' }, headers);
     const found = /fura_admin=([^;]+)/.exec(String(answer.headers['set-cookie'] ?? ''));
     if (found) {
-      this.cookie = found[1];
+      this.cookie = keepSecret('admin session', found[1]);
       this.csrf = undefined;
     }
     return answer;

@@ -26,20 +26,20 @@ function serverUser() {
 }
 
 class Postgres {
-  /** `data` keeps the database in that folder, durable, instead of a temporary one. */
-  static async start({ data } = {}) {
-    const postgres = new Postgres(data);
+  /** `data` keeps the database in that folder, durable, instead of a temporary one; `settings` are more of postgresql.conf. */
+  static async start({ data, settings } = {}) {
+    const postgres = new Postgres(data, settings);
     await postgres.initialise();
     await postgres.up();
     await postgres.createDatabase();
     return postgres;
   }
 
-  constructor(data) {
+  constructor(data, settings = []) {
     this.user = serverUser();
     this.folder = tempFolder('pg', this.user); // the socket lives here: paths of sockets must be short
     this.data = data ?? path.join(this.folder, 'data');
-    this.settings = data ? SETTINGS : [...SETTINGS, ...FAST];
+    this.settings = [...SETTINGS, ...(data ? [] : FAST), ...settings];
   }
 
   async initialise() {

@@ -5,14 +5,16 @@ const { Redis } = require('./redis.js');
 const { Fura, SETTINGS } = require('./fura.js');
 const { Client, until } = require('./client.js');
 const { initData } = require('./initdata.js');
+const { keepSecret, mustHideSecrets } = require('./secrets.js');
 const simulators = require('../simulators/run.js');
 
 class Product {
-  /** options: {env, conf, root: another application folder, serve: false to only prepare, simulators: options of run.js, ready: false not to wait}. */
-  static async start({ env = {}, conf, root, serve = true, ready = true, simulators: given = {} } = {}) {
+  /** options: {env, conf, root: another application folder, serve: false to only prepare, simulators: options of run.js, ready: false not to wait,
+   *  postgres: settings of postgresql.conf}. */
+  static async start({ env = {}, conf, root, serve = true, ready = true, simulators: given = {}, postgres = [] } = {}) {
     const product = new Product();
     try {
-      await product.startServices(given);
+      await product.startServices(given, postgres);
       await product.prepare({ env, conf, root });
       if (serve) {
         await product.fura.serve({ ready });
@@ -25,9 +27,9 @@ class Product {
     return product;
   }
 
-  async startServices(given) {
+  async startServices(given, postgres) {
     const settled = await Promise.allSettled([
-      Postgres.start(), Redis.start(), simulators.start({ clock: 'frozen', ...given }, SETTINGS),
+      Postgres.start({ settings: postgres }), Redis.start(), simulators.start({ clock: 'frozen', ...given }, SETTINGS),
     ]);
     [this.postgres, this.redis, this.simulators] = settled.map((one) => one.value);
     const failed = settled.find((one) => one.status === 'rejected');
@@ -75,8 +77,11 @@ class Product {
 
   /** Log a driver in; gives a client that speaks with the session's token. */
   async login(driver = { id: 501 }) {
-    const answer = await this.client.post('/api/v1/auth/telegram', { init_data: this.initData(driver) });
+    const proof = this.initData(driver);
+    keepSecret('initData', new URLSearchParams(proof).get('hash'));
+    const answer = await this.client.post('/api/v1/auth/telegram', { init_data: proof });
     if (answer.status !== 200) throw new Error(`login: ${answer.status} ${answer.text}`);
+    keepSecret('session token', answer.json.session_token);
     return Object.assign(this.client.as(answer.json.session_token), { token: answer.json.session_token });
   }
 
@@ -98,9 +103,14 @@ class Product {
     return json;
   }
 
-  /** All of it, whatever fails; the first failure is reported. */
+  /** All of it, whatever fails; the first failure is reported. No secret may stand in what the server or the database logged. */
   async stop() {
-    const parts = [this.fura, this.simulators && { stop: () => this.simulators.close() }, this.redis, this.postgres];
+    for (const token of this.simulators?.cargotech.tokens.keys() ?? []) keepSecret('CargoTech token', token);
+    const database = this.postgres && { stop: async () => {
+      await this.postgres.stop();
+      mustHideSecrets('the log of PostgreSQL', this.postgres.child.output);
+    } };
+    const parts = [this.fura, this.simulators && { stop: () => this.simulators.close() }, this.redis, database];
     const failures = [];
     for (const part of parts.filter(Boolean)) await part.stop().catch((error) => failures.push(error));
     if (failures.length) throw failures[0];
