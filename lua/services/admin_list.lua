@@ -126,7 +126,8 @@ end
 
 --- One page of a list.
 --- @param list {columns: string, from: string, key: string[], sorts: table<string, string[]>, sort: string, descending: boolean}
----   key and sorts are {expression, type}; the expressions must not be NULL and should have an index
+---   key and sorts are {expression, type}; the expressions must not be NULL and should have an index. They name their table:
+---   ORDER BY takes a bare name for the column of the output, and "id" may be text there
 --- @param filter table
 --- @param asked {sort: string?, cursor: string?, limit: integer?}
 --- @return {rows: table[], first: integer, last: integer, total: integer, is_more: boolean, next: string?, previous: string?}?

@@ -17,7 +17,7 @@ end
 
 local LIST = {
   columns = "id::text, kind, chat_key, payload, state, attempts, next_at, tried_at, sent_at, last_error, created_at, uncertain",
-  from = "outbox", key = { "id", "bigint" }, sorts = { id = { "id", "bigint" } }, sort = "id", descending = true,
+  from = "outbox", key = { "outbox.id", "bigint" }, sorts = { id = { "outbox.id", "bigint" } }, sort = "id", descending = true,
 }
 
 local SHOW = { dead = "state = 'dead'", open = "state IN ('waiting', 'sending')", sent = "state = 'sent'" }

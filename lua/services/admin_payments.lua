@@ -85,8 +85,8 @@ local PARTS = {
   { "refunds", [[SELECT id, gateway_id, amount_kopecks, status, reason, requested_by, created_at FROM refunds
       WHERE payment_id = $1::uuid ORDER BY created_at]] },
   { "notifications", [[SELECT event, status, outcome, body, received, received_at, last_problem FROM payment_inbox
-      WHERE object_id = (SELECT gateway_id FROM payments WHERE id = $1::uuid)
-         OR object_id IN (SELECT gateway_id FROM refunds WHERE payment_id = $1::uuid) ORDER BY id LIMIT 20]] },
+      WHERE object_id = ANY (ARRAY(SELECT gateway_id FROM payments WHERE id = $1::uuid
+        UNION ALL SELECT gateway_id FROM refunds WHERE payment_id = $1::uuid)) ORDER BY id LIMIT 20]] },
 }
 
 --- What is not given back or promised yet, in kopecks.
@@ -122,7 +122,7 @@ function admin_payments.refund_effect(id, amount)
       coalesce(max(ceil(extract(epoch FROM bought.expires_after - now()) / $2)), 0)::int AS left_days
     FROM subscription_grants AS bought
     LEFT JOIN subscription_grants AS taken ON taken.source = 'refund'
-      AND taken.source_id IN (SELECT id::text FROM refunds WHERE payment_id = $1::uuid)
+      AND taken.source_id = ANY (ARRAY(SELECT id::text FROM refunds WHERE payment_id = $1::uuid))
     WHERE bought.source = 'payment' AND bought.source_id = $1::text]], id, DAY_S)
   if not facts then return nil, failure("database_unavailable", { text = tostring(problem) }) end
   local days = rules.refunds.days_to_take {

@@ -8,7 +8,7 @@ local admin_promo_codes = {}
 
 local LIST = {
   columns = "id::text, code, action, days, valid_from, valid_until, max_uses, uses, deactivated_at, description, created_by, created_at",
-  from = "promo_codes", key = { "id", "bigint" },
+  from = "promo_codes", key = { "promo_codes.id", "bigint" },
   sorts = { created = { "created_at", "timestamptz" }, ["until"] = { "valid_until", "timestamptz" } },
   sort = "created", descending = true,
 }

@@ -9,7 +9,7 @@ local admin_trail = {}
 local LIST = {
   columns = [[id::text, created_at, actor_type, actor_id, action, target_type, target_id, details,
     host(address) AS address, agent, request_id]],
-  from = "audit_log", key = { "id", "bigint" },
+  from = "audit_log", key = { "audit_log.id", "bigint" },
   sorts = { created = { "created_at", "timestamptz" } }, sort = "created", descending = true,
 }
 

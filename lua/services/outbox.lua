@@ -39,7 +39,7 @@ end
 function outbox.tried_lately(seconds)
   return host.pg.query([[
     SELECT chat_key, extract(epoch FROM clock_timestamp() - tried_at)::float8 AS age_s FROM outbox
-    WHERE tried_at > clock_timestamp() - $1 * interval '1 second' ORDER BY tried_at]], seconds)
+    WHERE tried_at > statement_timestamp() - $1 * interval '1 second' ORDER BY tried_at]], seconds)
 end
 
 --- Mark an attempt as begun, before the world is asked: so that a death in between is known.

@@ -238,7 +238,7 @@ local function days_left_of(tx, payment)
       coalesce(max(ceil(extract(epoch FROM bought.expires_after - now()) / $2)), 0)::int AS left_days
     FROM subscription_grants AS bought
     LEFT JOIN subscription_grants AS taken ON taken.source = 'refund'
-      AND taken.source_id IN (SELECT id::text FROM refunds WHERE payment_id = $1::uuid)
+      AND taken.source_id = ANY (ARRAY(SELECT id::text FROM refunds WHERE payment_id = $1::uuid))
     WHERE bought.source = 'payment' AND bought.source_id = $1::text]], payment.id, DAY_S)
 end
 

@@ -290,6 +290,20 @@ test('pages of a list follow each other without gap or repetition, forward and b
   assert.deepEqual(ids(page.text), firstPage);
 });
 
+test('what happened at one moment follows each other without gap or repetition too', async () => {
+  await product.postgres.query(`INSERT INTO audit_log (id, created_at, actor_type, actor_id, action) OVERRIDING SYSTEM VALUE
+    SELECT n, date_trunc('minute', now()), 'command', 'moment', 'spec.' || n FROM generate_series(999941, 1000060) AS n`);
+  const numbers = (text) => [...text.matchAll(/spec\.(\d+)/g)].map(([, id]) => Number(id));
+  const seen = [];
+  let link = '/admin/audit?actor=moment';
+  while (link) {
+    const { text } = await admin.get(link);
+    seen.push(...new Set(numbers(text)));
+    link = /rel="next" href="([^"]+)"/.exec(text)?.[1].replaceAll('&amp;', '&');
+  }
+  assert.deepEqual(seen, Array.from({ length: 120 }, (_, n) => 1000060 - n));
+});
+
 test('CSV has the rows of the filter, a BOM, and no formulas', async () => {
   const driver = await product.login({ id: 2004, first_name: '=1+1', username: undefined });
   await product.buyAccess(driver);
