@@ -9,12 +9,14 @@ const { minify } = require('terser');
 
 const ROOT = path.resolve(__dirname, '..');
 const SCRIPTS = ['boot', 'app'];
+// No WebView that opens Mini Apps is older than arrow functions.
+const OPTIONS = { ecma: 2018, compress: { passes: 3, unsafe_arrows: true } };
 
 async function main() {
   for (const name of SCRIPTS) {
     const source = fs.readFileSync(path.join(ROOT, 'lua/web/static', `${name}.js`));
     const hash = crypto.createHash('sha256').update(source).digest('hex').slice(0, 16);
-    const { code } = await minify(source.toString(), { format: { preamble: `/*${hash}*/` } });
+    const { code } = await minify(source.toString(), { ...OPTIONS, format: { preamble: `/*${hash}*/` } });
     fs.writeFileSync(path.join(ROOT, 'build/static', `${name}.min.js`), code);
   }
 }

@@ -202,7 +202,7 @@ test('who refuses to give a number may leave it out, and is not asked again', as
   await page.context().close();
 });
 
-test('a name half typed is there again after a reload', async () => {
+test('a name half typed is there again after a reload, and Telegram asks before it closes the app', async () => {
   const driver = { id: ++lastId, first_name: 'Иван' };
   await withAccess(driver);
   const page = await app.open({ driver });
@@ -210,11 +210,16 @@ test('a name half typed is there again after a reload', async () => {
   await openCargo(page);
   await press(page, 'MainButton');
   await page.fill('#resp [name=name]', 'Иван Петров');
+  assert.ok((await telegramCalls(page, 'enableClosingConfirmation')).length > 0);
   await page.reload();
   await untilListed(page);
   await openCargo(page);
   await press(page, 'MainButton');
   assert.equal(await page.locator('#resp [name=name]').inputValue(), 'Иван Петров');
+  assert.equal((await telegramCalls(page, 'disableClosingConfirmation')).length, 0);
+  await press(page, 'MainButton');
+  await page.waitForSelector('#resp .badge');
+  assert.ok((await telegramCalls(page, 'disableClosingConfirmation')).length > 0);
   await page.context().close();
 });
 

@@ -4,6 +4,7 @@
 // They land in .data/screenshots, light and dark.
 const fs = require('node:fs');
 const path = require('node:path');
+const { AppCopy } = require('../support/app_copy.js');
 const { Product } = require('../support/product.js');
 const { MiniApp, cards, openCargo, press, untilListed } = require('../support/mini_app.js');
 const { until } = require('../support/client.js');
@@ -55,6 +56,16 @@ const SHOTS = {
   } },
   '11-filters': { width: 320, height: 568, async take(page) { await untilListed(page); await page.click('[data-open=filters]'); await page.waitForSelector('.types .chip'); } },
   '11-filters-390': { async take(page) { await untilListed(page); await page.click('[data-open=filters]'); await page.waitForSelector('.types .chip'); } },
+  '11-filters-chosen': { async take(page) {
+    await untilListed(page);
+    await page.click('[data-open=filters]');
+    await page.locator('#start-city').pressSequentially('моск', { delay: 30 });
+    await page.locator('#start-cities [role=option]').first().click();
+    await page.click('[data-date]');
+    await page.click('#filters summary');
+    await page.fill('[data-range=price]', '12000');
+    await page.evaluate(() => { document.activeElement.blur(); document.querySelector('#filters-box').scrollTop = 0; });
+  } },
   '12-city': { width: 320, height: 568, async take(page) {
     await untilListed(page);
     await page.click('[data-open=filters]');
@@ -75,6 +86,7 @@ const SHOTS = {
     await press(page, 'MainButton');
     await page.waitForSelector('#resp-title');
   } },
+  '16-responses-news': { driver: { id: 603, first_name: 'Олег' }, before: (product) => answerFive(product, 603), async take(page) { await untilListed(page); } },
   '16-responses-statuses': { driver: { id: 603, first_name: 'Олег' }, before: (product) => answerFive(product, 603), async take(page) {
     await untilListed(page);
     await page.click('[data-root=responses][data-act]');
@@ -82,6 +94,24 @@ const SHOTS = {
   } },
   '17-responses-empty': { async take(page) { await untilListed(page); await page.click('[data-root=responses][data-act]'); await page.waitForSelector('#responses .empty'); } },
   '18-paywall': { width: 320, height: 640, async take(page) { await untilListed(page); await page.click('.bar a'); await page.waitForSelector('.tariff'); } },
+  '18-paywall-receipt': { width: 320, height: 568, before: (product) => product.fura.commandWith('{"vat_code":1}', 'settings', 'set', 'receipts'), async take(page) {
+    await untilListed(page);
+    await until(async () => {
+      await page.click('.bar a');
+      await page.waitForSelector('.tariff');
+      if (await page.locator('#pay-form [type=email]').count()) return true;
+      await press(page, 'BackButton');
+      return false;
+    }, { what: 'receipts' });
+  }, after: (product) => product.fura.command('settings', 'unset', 'receipts') },
+  '18-paywall-key': { driver: PAID, async take(page) {
+    await untilListed(page);
+    await page.click('.bar a');
+    await page.click('.key summary');
+    await page.click('#access-key button');
+    await page.waitForSelector('.key-text');
+    await page.click('.history summary');
+  } },
   '18-paywall-active': { driver: PAID, async take(page) { await untilListed(page); await page.click('.bar a'); await page.waitForSelector('.tariff'); } },
   '18-paywall-page': { path: '/paywall', driver: PAID, async take(page) { await page.waitForSelector('.tariff'); } },
   '19-waiting': { async take(page) { await toPayment(page); } },
@@ -97,6 +127,8 @@ const SHOTS = {
   '30-english': { driver: { id: 606, first_name: 'Ann', language_code: 'en' }, async take(page) { await untilListed(page); await openCargo(page); } },
   '31-large-text': { width: 320, height: 640, async take(page) { await untilListed(page); await page.evaluate(() => { document.documentElement.style.fontSize = '200%'; }); } },
   '06-offline': { async take(page) { await untilListed(page); await page.context().setOffline(true); await page.waitForSelector('#offline:not([hidden])'); } },
+  '32-maintenance': { before: (product) => product.use('{ maintenance = { back_at = "15:30" } }'), after: (product) => product.use('{}'),
+    async take(page) { await page.waitForSelector('.edge h1'); } },
   '05-stale': { last: true, before: stale, async take(page) { await page.waitForSelector('#results .strip'); } },
   '08-feed-down': { last: true, async take(page) {
     await page.waitForSelector('#results');
@@ -132,7 +164,7 @@ async function answerFive(product, id) {
   const statuses = ['queued', 'sent', 'accepted', 'rejected', 'completed', 'failed'];
   for (const [index, status] of statuses.entries()) {
     await product.postgres.query(`ALTER TABLE responses DISABLE TRIGGER USER;
-      UPDATE responses SET status = '${status}'${status === 'failed' ? ", failure = 'the chat is gone'" : ''} WHERE driver_id = ${id} AND cargo_id = '${json.cards[index].id}';
+      UPDATE responses SET updated_at = now(), status = '${status}'${status === 'failed' ? ", failure = 'the chat is gone'" : ''} WHERE driver_id = ${id} AND cargo_id = '${json.cards[index].id}';
       ALTER TABLE responses ENABLE TRIGGER USER`);
   }
 }
@@ -160,11 +192,25 @@ async function shoot(app, name, shot, theme) {
     await page.screenshot({ path: path.join(folder, `${name}-${theme}-failed.png`) });
   }
   await page.context().close();
+  await shot.after?.(app.product);
+}
+
+/** A copy whose lists are fresh for a second only: a broken feed shows soon. */
+async function start(copy) {
+  const configure = (plugins) => copy.configure(plugins, 'cache = { list_s = 1 },\n');
+  configure('{}');
+  const product = await Product.start({ root: copy.root, env: { FURA_RATE_LIMITS: 'off' } });
+  product.use = (plugins) => {
+    configure(plugins);
+    return product.fura.command('reload');
+  };
+  return product;
 }
 
 async function main() {
   fs.mkdirSync(folder, { recursive: true });
-  const product = await Product.start({ env: { FURA_RATE_LIMITS: 'off' }, conf: path.join(__dirname, 'conf/short_lives.lua') });
+  const copy = new AppCopy();
+  const product = await start(copy);
   const app = await MiniApp.start(product);
   try {
     await product.buyAccess(await product.login(PAID));
@@ -175,6 +221,7 @@ async function main() {
   } finally {
     await app.close();
     await product.stop();
+    copy.close();
   }
 }
 

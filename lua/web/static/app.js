@@ -24,7 +24,7 @@
   // Instead of the app: one of the sentences that the page brought along.
   function edge(name) {
     var made = $('#tpl-' + name).content.firstElementChild.cloneNode(true), dev = $('#dev-login');
-    layers().forEach(function (dialog) { dialog.close(); });
+    layers().forEach(closeOne);
     app().replaceWith(made);
     if (dev) { made.after(dev); htmx.process(dev); }
     retryLater();
@@ -117,7 +117,7 @@
       htmx.trigger('#sheet [data-reload]', 'fura:reload');
     }
     if (xhr.status === 429) countDown(detail.elt, xhr.getResponseHeader('Retry-After') || 1);
-    if (detail.elt.id === 'filters') { if (xhr.status === 400) openFilters(); else if (xhr.status) closeFilters(); }
+    if (detail.elt.id === 'filters') { if (xhr.status === 400) openFilters(); else if (xhr.status) $$('#filters-box[open]').forEach(closeOne); }
     if (xhr.status >= 400) haptic('notificationOccurred', 'error');
     mirror();
   });
@@ -171,8 +171,9 @@
     if (dialog.dataset.step === 'pay' && target.id !== 'pay-state' && $('#step').contains(event.detail.elt)) present();
     if (ours && ours.dataset.auth === 'ok' && !started) ready();
     if ($('#promo[data-changed]')) fura.keep('draft-code', '');
+    if ($('#promo[data-changed],.answered')) confirmClosing(false);
     $$(DRAFTS).forEach(function (input) { if (input.value === input.defaultValue) input.value = fura.keep('draft-' + input.name) || input.value; });
-    if (ours && ours.dataset.auth === 'edge') { layers().forEach(function (one) { one.close(); }); body.classList.remove('layered', 'typing'); }
+    if (ours && ours.dataset.auth === 'edge') { layers().forEach(closeOne); body.classList.remove('layered', 'typing'); }
     if (target.id === 'cargo-cards') dropRepeats();
     if (event.detail.elt.id === 'results') autoPages = 0;
     onPay();
@@ -215,6 +216,7 @@
   }
 
   // ---- layers, Back and the native buttons ----
+  function closeOne(dialog) { dialog.close(); }
   function layers() { return $$('dialog[open]'); }
   function openLayer(dialog, from) {
     opener = from || opener || doc.activeElement;
@@ -259,7 +261,7 @@
   }, true);
   // The native buttons outlive pages and know nothing of layers, so they are told everything each time.
   function mirror() {
-    var web = can('6.1'), top = layers().pop() || ($('[data-page]') || null);
+    var web = can('6.1'), top = layers().pop() || $('[data-page]');
     if (!web || !initData()) return;
     if (top) web.BackButton.show(); else web.BackButton.hide();
     show(web.MainButton, top && !$('.city-box:focus-within') && $$('[data-main]', top).filter(seen)[0], true);
@@ -279,6 +281,7 @@
     var parts = /^rgb\((\d+), (\d+), (\d+)\)$/.exec(text);
     return parts && '#' + parts.slice(1).map(function (v) { return ('0' + Number(v).toString(16)).slice(-2); }).join('');
   }
+  function confirmClosing(is) { var web = can('6.2'); if (web) web[(is ? 'en' : 'dis') + 'ableClosingConfirmation'](); }
   function haptic(kind, value) { var web = can('6.1'); if (web) web.HapticFeedback[kind](value); }
 
   // ---- a cargo, a response, the subscription ----
@@ -389,7 +392,6 @@
     markDates();
     $$('.types', dialog).forEach(function (box) { if (!box.children.length) htmx.trigger(box, 'fura:open'); });
   }
-  function closeFilters() { var dialog = $('#filters-box'); if (dialog && dialog.open) dialog.close(); }
 
   // ---- the city field (combobox: focus stays in the input) ----
   function cityOf(element) { return element.closest('[data-city]'); }
@@ -480,7 +482,7 @@
 
   // ---- one listener for taps, one for changes ----
   var ACTS = {
-    close: function () { var top = layers().pop(); if (top) top.close(); },
+    close: function () { layers().slice(-1).forEach(closeOne); },
     back: goBack,
     apply: apply,
     reset: reset,
@@ -493,7 +495,7 @@
     unfold: function (button) { $('#sheet .comment').classList.remove('folded'); button.hidden = true; },
     root: function (button) {
       app().dataset.root = button.dataset.root;
-      $$('[data-root][data-act]').forEach(function (one) { if (one === button) one.setAttribute('aria-current', 'page'); else one.removeAttribute('aria-current'); });
+      $$('[data-root][data-act]').forEach(function (one) { one[one === button ? 'setAttribute' : 'removeAttribute']('aria-current', 'page'); });
       scrollTo(0, 0);
     },
   };
@@ -523,7 +525,7 @@
     if (form() && form().contains(input)) compose();
   });
   on('input', function (event) {
-    if (event.target.matches(DRAFTS)) fura.keep('draft-' + event.target.name, event.target.value);
+    if (event.target.matches(DRAFTS)) { fura.keep('draft-' + event.target.name, event.target.value); confirmClosing(true); }
     var input = combobox(event.target);
     if (!input) return;
     $$('[type=hidden]', cityOf(input)).forEach(function (hidden) { hidden.value = ''; });
@@ -563,13 +565,17 @@
     strip.hidden = !off;
     $$('.more,.refresh,[data-net]').forEach(function (button) {
       button.disabled = off;
-      if (off) button.setAttribute('aria-describedby', 'offline'); else button.removeAttribute('aria-describedby');
+      button[off ? 'setAttribute' : 'removeAttribute']('aria-describedby', 'offline');
     });
     if (!off) priceTick();
   }
   addEventListener('offline', setOffline);
   addEventListener('online', setOffline);
   doc.addEventListener('visibilitychange', resume);
+  // Some iOS views shrink to nothing under the keyboard: without it they come back.
+  addEventListener('resize', function () {
+    setTimeout(function () { if (innerHeight < 100) { doc.activeElement.blur(); if (tg()) tg().expand(); } }, 300);
+  });
   setTimeout(priceTick, 5000);
   setInterval(priceTick, 30000);
 
