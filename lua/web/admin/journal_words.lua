@@ -27,6 +27,8 @@ words.actions = {
   { "setting.changed", "Настройка изменена" }, { "setting.refused", "Настройка не принята" },
   { "settings.rotated", "Секреты перешифрованы" }, { "flag.changed", "Флаг изменён" },
   { "server.reloaded", "Сервер перечитан" }, { "server.reload_rejected", "Перечитывание отказано" },
+  { "server.canary_begun", "Пробное поколение начато" }, { "server.canary_promoted", "Пробное поколение включено всем" },
+  { "server.canary_withdrawn", "Пробное поколение снято" },
   { "outbox.retried", "Сообщение отправлено заново" }, { "outbox.dropped", "Сообщение отброшено" },
   { "job.run", "Задание запущено" }, { "cache.cleared", "Списки очищены" },
   { "cargo_token.dropped", "Доступ к бирже сброшен" }, { "cargotech.login", "Вход на биржу" },
@@ -49,7 +51,7 @@ words.fields = {
   max_uses = "применений", action = "действие", role = "роль", totp = "код из приложения", sessions = "сессий", event = "событие",
   problem = "беда", problems = "ошибки", cargo_id = "груз", from = "было", to = "стало", days_taken = "снято дней", answered = "ответ",
   fetched = "на деле", said = "заявлено", final = "окончательно", key_id = "ключ", badge = "ярлык", on_sale = "в продаже",
-  title = "название", ru = "по-русски", en = "по-английски", text = "текст", payload = "сообщение",
+  share = "доля", minutes = "минут", title = "название", ru = "по-русски", en = "по-английски", text = "текст", payload = "сообщение",
 }
 
 local function map_of(list)

@@ -161,7 +161,8 @@ function operations.rules(context, _, problem, outcome)
   if not output then return nil, why end
   local problems = show.places(table.concat(outcome and outcome.problems or {}, "\n"))
   return whole("rules", { server = output.server, rules = output.rules, plugins = output.plugins, reloads = refusals(output.server),
-    canary = canary_part(output.server, context), rejected = outcome and not outcome.ok and problems or nil, settings = settings_text }, "Правила и плагины", "rules", problem, context)
+    canary = canary_part(output.server, context), rejected = outcome and not outcome.ok and problems or nil,
+    settings = settings_text }, "Правила и плагины", "rules", problem, context)
 end
 
 function operations.reload(context, request)
