@@ -8,11 +8,12 @@ local report = require "tool.test_report"
 
 local DEFAULT_PATHS = { "plugins", "tests/spec" }
 local FREE_FOLDERS = { "plugins/", "tests/spec/rules/", "tests/spec/kit/", "tests/spec/tool/" } -- they need no services
-local SPEC_CPU_MS = 5000 -- of computing without a wait; then the spec is stopped
-local SPEC_DEADLINE_MS = 120000
+local SPEC_CPU_MS = 5000       -- of computing without a wait; then the spec is stopped
+local SPEC_WAIT_MS = 120000    -- in all; no deadline of its task, which the code under test would see
 local PROBE_MS = 2000
 
-local spawn_with, context -- the real host.task.spawn_with; what is known of the file that runs
+local task = { spawn_with = host.task.spawn_with, sleep = host.task.sleep } -- the real ones
+local context = {} -- what is known of the file that runs
 
 -- ---- the command line ----
 
@@ -187,15 +188,26 @@ local function judged(element)
   element.run = setfenv(run, getfenv(body))
 end
 
+local function joined(handle)
+  local guard = task.spawn_with({ label = "end of a spec" }, function()
+    task.sleep(SPEC_WAIT_MS)
+    handle:cancel()
+  end)
+  local whole, problem = handle:join()
+  guard:cancel()
+  if not whole and problem.code == "cancelled" then problem = { text = ("still waiting after %d s"):format(SPEC_WAIT_MS / 1000) } end
+  return whole, problem
+end
+
 -- Each spec is a task of its own, so that one that computes for ever, or waits for nothing, is stopped alone.
 local function in_own_task(busted, executor, element)
   local before, co = busted.context.get(), nil
-  local handle = spawn_with({ label = "spec", cpu_ms = SPEC_CPU_MS, deadline_ms = SPEC_DEADLINE_MS, detached = false }, function()
+  local handle = task.spawn_with({ label = "spec", cpu_ms = SPEC_CPU_MS, detached = false }, function()
     co = coroutine.running()
     executor(element)
     return true
   end)
-  local whole, problem = handle:join()
+  local whole, problem = joined(handle)
   if whole then return end
   local place = place_in(context.world and context.world.runner.running() or co)
   while busted.context.get() ~= before do busted.context.pop() end
@@ -272,7 +284,6 @@ files, left_out = those_that_can_run(files)
 local busted = load_busted(options.filter)
 if not busted then return 1 end
 watch(busted)
-spawn_with, context = host.task.spawn_with, {}
 package.path = ("%s/tests/spec/?.lua;%s/tests/?.lua;%s"):format(root, root, package.path)
 offer_world()
 run(busted, files)
