@@ -1,6 +1,7 @@
 /* answers.c: see answers.h. */
 #include "answers.h"
 #include "json.h"
+#include "profile_answer.h"
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "base/mem.h"
@@ -188,6 +189,20 @@ static void call_function(const struct answer *answer, struct slice request,
     buf_free(&name);
 }
 
+/* ---- profile ---- */
+
+static void give_profile(const struct answer *answer, struct slice request, struct generation *live)
+{
+    profile_answer(generation_loop(live), request, answer->reply, answer->owner);
+}
+
+static void cut_profile(const struct answer *answer, struct slice request, struct generation *live)
+{
+    (void)request, (void)live;
+    profile_answer_cut();
+    answer->reply(answer->owner, SLICE("{\"ok\":true}"));
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -195,9 +210,9 @@ static const struct {
     void (*give)(const struct answer *answer, struct slice request, struct generation *live);
     bool needs_generation;
 } requests[] = {
-    {"ps", give_tasks, false},
-    {"kill", kill_task, false},
-    {"call", call_function, true},
+    {"ps", give_tasks, false},           {"kill", kill_task, false},
+    {"call", call_function, true},       {"profile", give_profile, true},
+    {"profile_cut", cut_profile, false},
 };
 
 void answers_give(struct slice request, unsigned worker, struct generation *live,

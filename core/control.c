@@ -22,6 +22,8 @@ struct client {
     struct buf in, out;
     bool asked, gone,
         ended; /* a request is out; nobody listens any more; its last line is written */
+    void (*on_gone)(void *watcher); /* NULL: nobody wants to know */
+    void *watcher;
     struct client *next;
 };
 
@@ -63,6 +65,8 @@ static void hang_up(struct client *client)
         loop_fd_free(client->watch);
         close(client->fd);
         client->gone = true;
+        if (client->on_gone)
+            client->on_gone(client->watcher); /* which may end it */
         return;
     }
     free_client(client);
@@ -100,6 +104,13 @@ static void on_line(void *owner, struct slice json)
     buf_append_char(&client->out, '\n');
 }
 
+static void on_watch(void *owner, void (*gone)(void *watcher), void *watcher)
+{
+    struct client *client = owner;
+    client->on_gone = gone;
+    client->watcher = watcher;
+}
+
 static void on_end(void *owner)
 {
     struct client *client = owner;
@@ -124,7 +135,7 @@ static void take_request(struct client *client)
     client->asked = true;
     struct slice request = slice_of(client->in.data, (size_t)(newline - client->in.data));
     client->control->on_request(client->control->owner, request,
-                                &(struct control_reply){on_line, on_end, client});
+                                &(struct control_reply){on_line, on_end, client, on_watch});
 }
 
 static void on_client_ready(void *owner, int ready)

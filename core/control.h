@@ -16,6 +16,8 @@ struct control_reply {
     void (*line)(void *owner, struct slice json);
     void (*end)(void *owner);
     void *owner;
+    /* May be NULL. Have `gone` run when the asker left before the end, at most once; the end is still due. */
+    void (*watch)(void *owner, void (*gone)(void *watcher), void *watcher);
 };
 
 /* `path` of a unix socket; its folder is made when missing. R_EXISTS: another server answers there.

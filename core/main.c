@@ -17,6 +17,9 @@ static const struct command commands[] = {
     {"status", "status", "workers, generation, uptime, memory, connections", status_run, false},
     {"ps", "ps", "requests and jobs that run now, and what they wait for", ps_run, false},
     {"kill", "kill ID", "end one of them", kill_run, false},
+    {"profile", "profile [--seconds N] [--out PREFIX]",
+     "where the running server's scripts spend CPU time, by rule, route and function", profile_run,
+     false},
     {"stop", "stop", "drain and stop the running server", stop_run, false},
     {"migrate", "migrate up|status|new NAME", "the numbered SQL of migrations/", migrate_run,
      false},
@@ -44,6 +47,16 @@ static const struct {
      "  --wait                wait for that end; exit status 0: it went live, 1: it is gone\n"
      "  --promote             end the canary now: live for all\n"
      "  --withdraw            end the canary now: nobody meets it any more\n"},
+    {"profile",
+     "Takes 100 samples for each second of CPU time in all workers, prints the rules and routes\n"
+     "that used most, and writes PREFIX.folded (stacks, one a line) and PREFIX.svg (a flame graph\n"
+     "for any browser).\n\n"
+     "  --seconds N   how long: 1 to 300, 10 when left out\n"
+     "  --out PREFIX  where the files go; «profile» in this folder when left out\n"
+     "  --json        {ok, seconds, workers, lost, sample_ms, scripts, core, rules, routes,\n"
+     "                 folded, svg}\n\n"
+     "Refused (exit status 1) when no script ran (no_samples) or while another profile is being\n"
+     "taken (profile_running).\n"},
     {"test",
      "Runs the specs (*_spec.lua) of files and folders; without any, those of plugins/ and "
      "tests/spec.\n"

@@ -3,6 +3,7 @@
 #include "canary.h"
 #include "crew.h"
 #include "json.h"
+#include "profile_order.h"
 #include "base/json_text.h"
 #include "reload.h"
 #include "replay_order.h"
@@ -208,14 +209,14 @@ static void do_withdraw(struct order *order, struct slice request)
     end_canary(order, reload_withdraw);
 }
 
-/* ---- replay ---- */
+/* ---- what has a file of its own ---- */
 
-static void on_replay_line(void *owner, struct slice json)
+static void on_line(void *owner, struct slice json)
 {
     say(owner, json);
 }
 
-static void on_replay_end(void *owner)
+static void on_end(void *owner)
 {
     end(owner);
 }
@@ -224,7 +225,20 @@ static void do_replay(struct order *order, struct slice request)
 {
     const struct orders_options *options = &order->orders->options;
     replay_order_take(options->crew, options->reload, request,
-                      &(struct control_reply){on_replay_line, on_replay_end, order});
+                      &(struct control_reply){on_line, on_end, order, NULL});
+}
+
+static void on_watch(void *owner, void (*gone)(void *watcher), void *watcher)
+{
+    const struct order *order = owner;
+    if (order->reply.watch)
+        order->reply.watch(order->reply.owner, gone, watcher);
+}
+
+static void do_profile(struct order *order, struct slice request)
+{
+    profile_order_take(order->orders->options.crew, request,
+                       &(struct control_reply){on_line, on_end, order, on_watch});
 }
 
 /* ---- status, stop ---- */
@@ -345,7 +359,7 @@ static const struct {
 } commands[] = {
     {"reload", do_reload}, {"promote", do_promote}, {"withdraw", do_withdraw}, {"await", do_await},
     {"status", do_status}, {"ps", do_ps},           {"kill", do_kill},         {"call", do_call},
-    {"stop", do_stop},     {"replay", do_replay},
+    {"stop", do_stop},     {"replay", do_replay},   {"profile", do_profile},
 };
 
 static void carry_out(struct order *order, struct slice request)
@@ -408,7 +422,8 @@ void orders_take_from_worker(struct orders *orders, unsigned worker, uint64_t nu
     answer->orders = orders;
     answer->worker = worker;
     answer->number = number;
-    orders_take(orders, request, &(struct control_reply){on_answer_line, on_answer_end, answer});
+    orders_take(orders, request,
+                &(struct control_reply){on_answer_line, on_answer_end, answer, NULL});
 }
 
 struct orders *orders_new(const struct orders_options *options)

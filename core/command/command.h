@@ -40,6 +40,7 @@ int ps_run(const struct invocation *invocation);
 int kill_run(const struct invocation *invocation);
 int call_run(const struct invocation *invocation);
 int replay_run(const struct invocation *invocation);
+int profile_run(const struct invocation *invocation);
 int stop_run(const struct invocation *invocation);
 int migrate_run(const struct invocation *invocation);
 int routes_run(const struct invocation *invocation);
