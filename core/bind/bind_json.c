@@ -2,6 +2,7 @@
  * cjson writes at most 14 digits and cannot say «empty list». */
 #include "bind/bind.h"
 #include "base/utf8.h"
+#include "script/long_call.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -11,7 +12,12 @@
 /* Debian's lua-cjson declares no prototype for it. Returns nil, message instead of raising. */
 int luaopen_cjson_safe(lua_State *L);
 
-enum { MAX_DEPTH = 64, MAX_BYTES = 1024 * 1024 };
+enum {
+    MAX_DEPTH = 64,
+    MAX_BYTES = 1024 * 1024,
+    ENCODED_MAX_MB = 64,
+    VALUES_PER_LOOK = 256, /* values written between two looks for the watchdog */
+};
 
 static const char array_meta, decoder; /* registry keys */
 
@@ -20,6 +26,7 @@ struct encoder {
     struct buf *out;
     bool sorted;
     int depth;
+    unsigned values;
 };
 
 static void encode_value(struct encoder *e, int index);
@@ -213,10 +220,21 @@ static void encode_table(struct encoder *e, int index)
     e->depth--;
 }
 
+/* A table that holds the same one twice, and so on for 64 floors, would be written for ever. */
+static void count_value(struct encoder *e)
+{
+    if (++e->values % VALUES_PER_LOOK == 0)
+        long_call_check(e->L);
+    if (e->out->len > (size_t)ENCODED_MAX_MB << 20)
+        luaL_error(e->L, "the JSON text is longer than %d MiB", ENCODED_MAX_MB);
+}
+
 static void encode_value(struct encoder *e, int index)
 {
     size_t len;
     const char *text;
+
+    count_value(e);
 
     switch (lua_type(e->L, index)) {
     case LUA_TSTRING:

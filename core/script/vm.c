@@ -1,6 +1,7 @@
 /* vm.c: see vm.h. What a module sees and may require is decided in vm_prelude.lua; this file opens
  * the libraries, feeds the prelude and describes errors. */
 #include "script/vm.h"
+#include "script/long_call.h"
 #include "script/wait.h"
 #include "script/watchdog.h"
 #include "base/buf.h"
@@ -63,12 +64,21 @@ static void seed_random(lua_State *L)
 
 /* ---- memory ---- */
 
+enum { BIG_BLOCK_MIN = 16 << 20 };
+
 struct memory {
     size_t used, limit;
 };
 
-/* lua_Alloc. A running script that goes over the limit is stopped at its next instruction. Refusing is kept for single
- * allocations far beyond it: an error raised inside compiled code is the riskier way out. */
+/* A block so big that what Lua does with it in one go (turn, join or format it) would take long. */
+static size_t big_block(const struct memory *memory)
+{
+    size_t quarter = memory->limit / 4;
+    return quarter > BIG_BLOCK_MIN ? quarter : BIG_BLOCK_MIN;
+}
+
+/* lua_Alloc. A running script that goes over the limit, in all or with one block, is stopped at its next instruction. Refusing
+ * is kept for what is far beyond: an error raised inside compiled code is the riskier way out. */
 static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
 {
     struct memory *memory = ud;
@@ -78,8 +88,9 @@ static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
         return NULL;
     }
     size_t after = memory->used - old_size + new_size;
-    if (memory->limit && after > memory->limit && new_size > old_size && watchdog_is_running()) {
-        if (after > 2 * memory->limit)
+    bool is_watched = memory->limit && new_size > old_size && watchdog_is_running();
+    if (is_watched && (after > memory->limit || new_size > big_block(memory))) {
+        if (after > 2 * memory->limit || new_size > 2 * big_block(memory))
             return NULL;
         watchdog_stop_hoarder();
     }
@@ -115,6 +126,7 @@ static int build(lua_State *L)
     const struct vm_options *options = lua_touserdata(L, 1);
 
     luaL_openlibs(L);
+    long_call_open(L);
     seed_random(L);
     if (luaL_loadbuffer(L, (const char *)vm_prelude_lua, sizeof vm_prelude_lua, "=prelude") != 0)
         return lua_error(L);

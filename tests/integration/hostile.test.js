@@ -39,6 +39,18 @@ const SCRIPTS = {
   'string.format again and again': 'while true do string.format("%d %s", 1, "x") end',
   'tables thrown away': 'while true do local t = { {}, {}, {} } end',
   'bits turned': 'local x = 1 while true do x = bit.bxor(bit.rol(x, 3), 7) end',
+  'a pattern of optional letters': 'return (("a"):rep(28)):find(("a?"):rep(28) .. ("a"):rep(29))',
+  'a pattern of stars': 'return (("a"):rep(60)):match(("a*"):rep(20) .. "b")',
+  'a walk along a pattern of stars': 'for _ in (("a"):rep(60)):gmatch(("a-"):rep(20) .. "b") do end',
+  'a replacement by a pattern of stars': 'return (("a"):rep(60)):gsub(("(a*)"):rep(20) .. "b", "%1")',
+  'a pattern over a long text': 'return ("a"):rep(1e6):find(".-.-b")',
+  'brackets that never close': 'return ("("):rep(4e6):find("%b()")',
+  'what was captured, again': 'return ("a"):rep(1e6):find("(a*)%1b")',
+  'a pattern inside pcall, again and again': 'while true do pcall(string.find, ("a"):rep(40), ("a?"):rep(40) .. ("a"):rep(41)) end',
+  'a long text in a long text, again and again': 'local a = ("a"):rep(1e6) local b = a:sub(1, 5e5) .. "b" while true do a:find(b, 1, true) end',
+  'a long list sorted, again and again': 'local t = {} for i = 1, 5e5 do t[i] = i * 7919 % 1000003 end while true do table.sort(t) t[1] = 1e9 end',
+  'a table that holds itself twice, as JSON': 'local t = {} for _ = 1, 40 do t = { t, t } end while true do pcall(host.json.encode, t) end',
+  'a block moved far': 'table.move({ 1 }, 1, 1e9, 2)',
   'a loop that logs its way': 'local n = 0 while true do n = n + #tostring(n) end',
 };
 
@@ -46,6 +58,7 @@ const SCRIPTS = {
 const EATERS = {
   'a text that doubles': 'local s = "xxxxxxxx" while true do s = s .. s end',
   'one huge text': 'return #("x"):rep(2 ^ 30)',
+  'big texts turned round': 'local s = ("x"):rep(15 * 2 ^ 20) while true do s = (s .. s):reverse():upper() end',
 };
 
 const pluginOf = (bodies) => `return { name = "hostile", version = "1.0.0", api = 1, stage = "rules", routes = {\n${bodies
