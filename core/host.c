@@ -10,6 +10,7 @@
 #include "net/redis.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { METRIC_SERIES_MAX = 8192, DIRECT_POOL_SIZE = 3, TOOL_SHM_BYTES = 16 << 20 };
 
@@ -32,6 +33,7 @@ static enum result open_redis(struct host *host, struct failure *why)
         .connect_timeout_ms = setting(conf, "redis.connect_timeout_ms"),
         .max_in_flight = setting(conf, "redis.max_in_flight"),
         .tls_ca_file = conf_string(conf, "redis.ca_file"),
+        .quiet = strcmp(host->role, "serve") != 0,
     };
     return options.url ? redis_open(host->loop, &options, &host->redis, why) : R_OK;
 }

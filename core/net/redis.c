@@ -56,6 +56,7 @@ enum result redis_open(struct loop *loop, const struct redis_options *options, s
                                        .events = &link_events,
                                        .owner = redis,
                                        .purpose = "commands",
+                                       .quiet = options->quiet,
                                    });
     *out = redis;
     return R_OK;

@@ -18,6 +18,7 @@ struct redis_options {
     unsigned connect_timeout_ms;
     unsigned max_in_flight;  /* beyond it redis_send answers R_OVERLOADED */
     const char *tls_ca_file; /* NULL = system roots */
+    bool quiet;              /* do not log that it comes and goes: for commands, whose calls tell */
 };
 
 /* Runs exactly once per accepted command, never before redis_send() returned.

@@ -27,6 +27,8 @@ static void set_endpoint(struct redis_link *link, const struct redis_endpoint *e
 static void log_state(const struct redis_link *link)
 {
     const char *host = link->endpoint.host ? link->endpoint.host : "";
+    if (link->quiet)
+        return;
     if (link->up)
         log_info("redis connected", LOG_STR("for", link->purpose), LOG_STR("host", host),
                  LOG_INT("port", link->endpoint.port));
@@ -138,6 +140,7 @@ void redis_link_start(struct redis_link *link, const struct redis_link_setup *se
         .events = setup->events,
         .owner = setup->owner,
         .purpose = setup->purpose,
+        .quiet = setup->quiet,
         .conn_events = {.up = on_up, .down = on_down},
         .away = R_UNAVAILABLE,
         .pause_ms = PAUSE_FIRST_MS,

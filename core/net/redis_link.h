@@ -20,6 +20,7 @@ struct redis_link {
     const struct redis_link_events *events;
     void *owner;
     const char *purpose; /* for the log */
+    bool quiet;          /* nothing is logged */
     struct redis_conn_events conn_events;
     struct redis_conn *conn;        /* NULL in a pause */
     bool up, tried;                 /* tried: the first attempt is over */
@@ -39,6 +40,7 @@ struct redis_link_setup {
     const struct redis_link_events *events;
     void *owner;
     const char *purpose;
+    bool quiet;
 };
 void redis_link_start(struct redis_link *link, const struct redis_link_setup *setup);
 void redis_link_stop(struct redis_link *link); /* what is in flight fails with R_CLOSED */
