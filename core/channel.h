@@ -24,7 +24,7 @@ enum channel_kind {
     CHANNEL_ASK, /* worker: a control command for the master, answered by ANSWER */
     CHANNEL_ANSWER,
     CHANNEL_RECORDED, /* master: which requests do you keep? Answered by a REPLY */
-    CHANNEL_REPLAY,   /* master: answer those in the body again, with what runs and with the bundle in
+    CHANNEL_REPLAY, /* master: answer those in the body again, with what runs and with the bundle in
                          the descriptor; answered by a REPLY */
     CHANNEL_KINDS,
 };

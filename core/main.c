@@ -57,6 +57,15 @@ static const struct {
      "                 folded, svg}\n\n"
      "Refused (exit status 1) when no script ran (no_samples) or while another profile is being\n"
      "taken (profile_running).\n"},
+    {"replay",
+     "Answers recorded requests of late twice, with what runs and with the sources on disk, and\n"
+     "prints what differs. Nothing goes live, nothing is written, nobody outside is asked.\n\n"
+     "  --last N      only the last N of them\n"
+     "  --route TEXT  only routes that contain it: \"GET /api/v1/cargos\"\n"
+     "  --driver ID   only those of one driver\n"
+     "  --limit N     print at most N changes: 50 when left out, 0 for all\n\n"
+     "Exit status: 0 compared, whether or not something differs; 1 the sources on disk do not\n"
+     "load, or raise or log errors where those that run do not; 2 wrong usage.\n"},
     {"test",
      "Runs the specs (*_spec.lua) of files and folders; without any, those of plugins/ and "
      "tests/spec.\n"

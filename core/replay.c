@@ -150,7 +150,7 @@ static void retire(struct side *side)
 
 static void finish(struct replay *replay)
 {
-    refuse(replay, SLICE("the replay was cut short: the server is stopping"));
+    refuse(replay, SLICE("the replay was cut short"));
     retire(&replay->before);
     retire(&replay->after);
     clear_when_gone(replay);
@@ -252,6 +252,7 @@ static enum result build(struct side *side, int fd, uint64_t number, generation_
     side->world->host.conf = side->conf;
     side->world->host.role = "replay";
     side->world->host.ask_master = NULL;
+    side->world->host.complain = NULL;
     generation_build(
         &(struct generation_recipe){.number = number,
                                     .bundle = bundle,
@@ -260,6 +261,7 @@ static enum result build(struct side *side, int fd, uint64_t number, generation_
                                     .open_host_owner = side->world,
                                     .memory_limit_bytes =
                                         (size_t)conf_integer(side->conf, "lua_memory_mb") << 20,
+                                    .interpreted = true,
                                     .build_timeout_ms = options->build_timeout_ms},
         built, side);
     return R_OK;
@@ -274,7 +276,7 @@ static bool take_built(struct side *side, struct generation *generation, enum re
     side->is_built = generation != NULL;
     if (rc != R_OK)
         buf_append_slice(why, problems);
-    else if (dispatch_prepare(side->replay->options.dispatch, generation, &reason) != R_OK)
+    else if (dispatch_prepare(NULL, generation, &reason) != R_OK)
         buf_append_slice(why, slice_cstr(reason.text));
     return why->len == 0 && rc == R_OK;
 }
@@ -307,7 +309,10 @@ static void on_before_built(void *owner, struct generation *generation, enum res
     int fd = replay->after_fd;
 
     if (!stands) {
-        refuse(replay, buf_slice(&why));
+        struct buf error = {0};
+        buf_printf(&error, "what runs cannot be built a second time: %s", buf_cstr(&why));
+        refuse(replay, buf_slice(&error));
+        buf_free(&error);
         finish(replay);
     } else if (replay->stopping) {
         finish(replay);

@@ -8,7 +8,6 @@
 
 #include <stdbool.h>
 
-struct dispatch;
 struct generation;
 struct host;
 struct loop;
@@ -17,7 +16,6 @@ struct replay;
 struct replay_options {
     struct loop *loop;
     const struct host *host;
-    struct dispatch *dispatch;
     unsigned build_timeout_ms;
     void (*on_idle)(void *owner); /* one has ended, and all it had built is gone */
     void *owner;

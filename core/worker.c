@@ -474,7 +474,6 @@ static enum result open_all(struct worker *worker, struct failure *why)
     });
     worker->replay = replay_new(&(struct replay_options){.loop = worker->loop,
                                                          .host = worker->host,
-                                                         .dispatch = worker->dispatch,
                                                          .build_timeout_ms = BUILD_LIMIT_MS,
                                                          .on_idle = on_replay_idle,
                                                          .owner = worker});

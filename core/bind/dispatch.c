@@ -68,7 +68,7 @@ static enum result take_functions(struct generation *generation, struct failure 
 enum result dispatch_prepare(struct dispatch *dispatch, struct generation *generation,
                              struct failure *why)
 {
-    enum result rc = routes_build(generation, dispatch->metrics, why);
+    enum result rc = routes_build(generation, dispatch ? dispatch->metrics : NULL, why);
     return rc == R_OK ? take_functions(generation, why) : rc;
 }
 

@@ -17,7 +17,7 @@ struct dispatch *dispatch_new(struct loop *loop, const struct conf *conf, struct
 void dispatch_free(struct dispatch *dispatch); /* after the server and all generations are gone */
 
 /* Compile the generation's route table; R_REJECTED names the duplicate or malformed route. Call it
- * once, before the generation is accepted. */
+ * once, before the generation is accepted. `dispatch` is NULL for one that will never serve. */
 enum result dispatch_prepare(struct dispatch *dispatch, struct generation *generation,
                              struct failure *why);
 /* New requests go to this prepared generation. NULL: answer 503 until there is one. Ends a trial. */

@@ -14,13 +14,17 @@ static struct replay_world *world_of(lua_State *L)
     return lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* needs(what): the answer under way wanted something that a replay does not do. */
+/* needs(what, weight): the answer under way wanted something that a replay does not do. */
 static int l_needs(lua_State *L)
 {
     struct replay_world *world = world_of(L);
     struct slice what = bind_check_slice(L, 1);
-    if (world->needs.len == 0)
-        buf_append_slice(&world->needs, what);
+    int weight = (int)luaL_checkinteger(L, 2);
+    if (world->needs.len > 0 && world->needs_weight >= weight)
+        return 0;
+    buf_clear(&world->needs);
+    buf_append_slice(&world->needs, what);
+    world->needs_weight = weight;
     return 0;
 }
 

@@ -20,7 +20,9 @@ struct replay_error {
 struct replay_world {
     struct host host; /* set before the generation is built */
     struct generation *generation;
-    struct buf needs; /* the first thing the answer under way wanted that a replay does not do */
+    struct buf
+        needs; /* what the answer under way wanted that a replay does not do; the weightiest */
+    int needs_weight;
     struct replay_error errors[REPLAY_ERRORS_MAX]; /* what it logged as errors */
     unsigned error_count;
 };

@@ -8,8 +8,11 @@ local upper, lower = string.upper, string.lower
 
 local CODE = "replay" -- of the failures that only a replay has
 
-local function refuse(service, what)
-  needs(what)
+-- How likely it is that an answer failed for lack of it: most that is written is for later.
+local CALL, WRITE, ASIDE = 3, 2, 1
+
+local function refuse(service, what, weight)
+  needs(what, weight or ASIDE)
   return inside.failure(CODE, service, "a replay does without " .. what)
 end
 
@@ -55,7 +58,7 @@ do
 
   -- sqlstate 25006: read_only_sql_transaction
   local function tell(result, failure, ...)
-    if result == nil and type(failure) == "table" and failure.code == "sqlstate_25006" then needs "writing to the database" end
+    if result == nil and type(failure) == "table" and failure.code == "sqlstate_25006" then needs("writing to the database", WRITE) end
     return result, failure, ...
   end
 
@@ -99,7 +102,7 @@ end
 
 function host.http.request(request)
   local origin = type(request) == "table" and tostring(request.url):match "^%a+://[^/?#]*" or "an address"
-  return refuse("http", "calling " .. origin)
+  return refuse("http", "calling " .. origin, CALL)
 end
 
 function host.script.ask_master() return refuse("master", "orders to the server") end

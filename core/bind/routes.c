@@ -33,6 +33,8 @@ static void free_routes(void *data)
 static struct metric *find_seconds(struct metrics *metrics, const char *pattern)
 {
     struct buf labels = {0};
+    if (!metrics)
+        return NULL;
     buf_printf(&labels, "route=\"%s\"", pattern);
     struct metric *metric = metrics_find(metrics, METRIC_HISTOGRAM,
                                          SLICE("fura_http_request_seconds"), buf_slice(&labels));

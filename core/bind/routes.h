@@ -41,7 +41,8 @@ struct routes {
     int dispatch_ref, serve_ref, failed_ref, audience_ref;
 };
 
-/* Compile the table and attach it; R_REJECTED names the duplicate or malformed route. */
+/* Compile the table and attach it; R_REJECTED names the duplicate or malformed route. Without metrics nothing that is
+ * answered by it can be counted. */
 enum result routes_build(struct generation *generation, struct metrics *metrics,
                          struct failure *why);
 struct routes *routes_of(const struct generation *generation);

@@ -142,7 +142,10 @@ void generation_build(const struct generation_recipe *recipe, generation_built *
                              .cpu_budget_ms = BOOT_CPU_BUDGET_MS,
                              .on_end = on_boot_end,
                              .owner = generation};
-    watchdog_hold(generation->L);
+    if (recipe->interpreted)
+        watchdog_forgo(generation->L);
+    else
+        watchdog_hold(generation->L);
     vm_push_boot(generation->L);
     task_spawn(generation, generation->L, 0, &spec);
 }

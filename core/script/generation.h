@@ -22,7 +22,8 @@ struct generation_recipe {
     size_t memory_limit_bytes; /* see vm_options */
     bool tooling;
     unsigned build_timeout_ms;
-    bool standby; /* until generation_enliven(): another one is the live one */
+    bool interpreted; /* never compiled, so that the live one stays so (watchdog.h) */
+    bool standby;     /* until generation_enliven(): another one is the live one */
 };
 
 /* Build it: a VM, `require "init"` inside a task, then init.start() when there is one (which may do

@@ -449,6 +449,11 @@ void watchdog_share(void)
     holder = former = NULL;
 }
 
+void watchdog_forgo(lua_State *L)
+{
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+}
+
 void watchdog_leave(lua_State *L)
 {
     if (former == L)

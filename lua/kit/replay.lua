@@ -17,20 +17,30 @@ local SAFE = { GET = true, HEAD = true }
 
 -- ---- which requests ----
 
+local OF_ITS_TIME = { at_ms = true, status = true, times = true }
+
+-- What makes a request, without when and how often it came.
+local function essence_of(recorded)
+  local request = {}
+  for name, value in pairs(recorded) do
+    if not OF_ITS_TIME[name] then request[name] = value end
+  end
+  return request
+end
+
 -- Recorded requests of all workers, each once, the newest first.
 local function merge(lists)
   local merged, known = {}, {}
   for _, list in ipairs(lists) do
-    for _, request in ipairs(list) do
-      local at_ms, status, times = request.at_ms, request.status, request.times
-      request.at_ms, request.status, request.times = nil, nil, nil
+    for _, recorded in ipairs(list) do
+      local request = essence_of(recorded)
       local encoded = host.json.encode(request, { sorted = true })
       local entry = known[encoded]
       if not entry then
-        entry = { request = request, encoded = encoded, at_ms = at_ms, status = status, times = 0 }
+        entry = { request = request, encoded = encoded, at_ms = recorded.at_ms }
         known[encoded], merged[#merged + 1] = entry, entry
       end
-      entry.times, entry.at_ms = entry.times + times, math.max(entry.at_ms, at_ms)
+      entry.at_ms = math.max(entry.at_ms, recorded.at_ms)
     end
   end
   table.sort(merged, function(a, b)
@@ -128,8 +138,8 @@ end
 local function replay_one(entry, tools, ignore)
   local before, after = tools.answer("before", entry.encoded), tools.answer("after", entry.encoded)
   local lacking = failed(before) and before.needs or failed(after) and after.needs
-  if lacking then return nil, "needs " .. lacking end
-  if before.error and after.error then return nil, before.error end
+  if lacking then return nil, "that need " .. lacking end
+  if before.error and after.error then return nil, "that fail on both sides: " .. before.error end
   local changes = compare(before, after, ignore)
   local wrong = after.error or failed(after) and not failed(before) and "answers " .. after.status or nil
   if #changes == 0 or wrong then return changes, nil, wrong end
