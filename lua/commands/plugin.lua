@@ -123,15 +123,15 @@ end
 
 -- ---- test ----
 
-local function run_specs(context, folder)
+local function run_specs(context, folder, as_json)
   local chunk = assert(loadstring(host.script.read "lua/tool/test.lua", "@lua/tool/test.lua"))
-  return chunk(context.root, { folder }, context.json)
+  return chunk(context.root, { folder }, as_json)
 end
 
 local function test(context, name)
   local folder = name and ("plugins/%s/spec"):format(name) or "plugins"
   if name and not system("test", "-d", context.root .. "/" .. folder) then return nil, ("there is no %s"):format(folder) end
-  return run_specs(context, folder)
+  return run_specs(context, folder, context.json)
 end
 
 -- ---- pack ----

@@ -8,6 +8,7 @@
 local host = host
 local clock = require "tool.world.clock"
 local http = require "tool.world.http"
+local kit_plugins = require "kit.plugins"
 local pg = require "tool.world.pg"
 local plugin = require "tool.world.plugin"
 local records = require "tool.world.records"
@@ -99,13 +100,9 @@ local world = {
   logs = outer.records.logs, events = outer.records.events, metric = outer.records.metric,
 }
 
-local SECONDS = { s = 1, m = 60, h = 3600, d = 86400 }
-
 local function seconds_of(time)
   if type(time) == "number" and time >= 0 then return time end
-  local number, unit = tostring(time):match "^(%d+%.?%d*)([smhd])$"
-  if not number then error("a time is seconds, or a text like \"30s\", \"5m\", \"1h\", \"1d\"", 3) end
-  return tonumber(number) * SECONDS[unit]
+  return kit_plugins.seconds(time) or error("a time is seconds, or a text like \"30s\", \"5m\", \"1h\", \"1d\"", 3)
 end
 
 --- Let time pass: sleeps, timers and jobs that fall due run, in order.
@@ -180,6 +177,16 @@ end
 --- For lua/tool/test.lua and the commands, not for specs.
 world.runner = {
   open = open, close = close, reset = reset, verdict = verdict, running = inside.clock.running,
+
+  --- Functions of a module of the host that a spec has as they are.
+  untouched = function(module)
+    local names = {}
+    for name, fn in pairs(host[module]) do
+      if type(fn) == "function" and not (replaced[module] or {})[name] then names[#names + 1] = name end
+    end
+    table.sort(names)
+    return names
+  end,
 
   --- Read this text instead of a file of the bundle.
   use_source = function(path, text) sources[path] = text end,

@@ -53,9 +53,8 @@ class Shell {
   async type(command) {
     if (command.startsWith('. ')) this.sourced.push(command);
     const { PATH, HOME } = process.env;
-    const end = await run('bash', ['-c', `set -o pipefail; ${[...this.sourced, command].join(' && ')}`], { cwd: app.root, env: { PATH, HOME } });
-    // Log lines are for programs.
-    return end.output.split('\n').filter((line) => !line.startsWith('{"time"')).join('\n');
+    const end = await run('bash', ['-c', [...this.sourced, command].join(' && ')], { cwd: app.root, env: { PATH, HOME } });
+    return end.output;
   }
 }
 

@@ -2,6 +2,7 @@
 --- for raises, and fails the spec with its method and address even when the code under test caught the error.
 local host = host
 local failure = require "kit.failure"
+local headers_of = require "tool.world.headers"
 
 local DEFAULT_TIMEOUT_MS = 10000
 local DEFAULT_MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -11,18 +12,6 @@ local http = {}
 local function fits(wanted, url)
   if wanted:sub(-1) == "*" then return url:sub(1, #wanted - 1) == wanted:sub(1, -2) end
   return wanted == url
-end
-
-local function lower_keys(headers)
-  local lower = {}
-  for name, value in pairs(headers or {}) do lower[name:lower()] = value end
-  return lower
-end
-
--- Header names of a request in any case.
-local function asked_headers(headers)
-  local lower = lower_keys(headers)
-  return setmetatable(lower, { __index = function(_, name) return type(name) == "string" and rawget(lower, name:lower()) or nil end })
 end
 
 local function body_of(answer, fixture)
@@ -86,14 +75,14 @@ function http.new(world)
     if #body > (request.max_body_bytes or DEFAULT_MAX_BODY_BYTES) then
       return nil, failure("too_big", { service = "http", text = "the answer is longer than max_body_bytes" })
     end
-    local headers = lower_keys(answer.headers)
+    local headers = headers_of(answer.headers)
     if answer.json ~= nil then headers["content-type"] = headers["content-type"] or "application/json" end
     return { status = answer.status or 200, headers = headers, body = hand_over(body, request),
       took_ms = host.time.monotonic_ms() - began_ms }
   end
 
   local function record(request, method)
-    local entry = { method = method, url = request.url, headers = asked_headers(request.headers), body = request.body or "",
+    local entry = { method = method, url = request.url, headers = headers_of(request.headers), body = request.body or "",
       timeout_ms = request.timeout_ms }
     local ok, decoded = pcall(host.json.decode, entry.body)
     entry.json = ok and type(decoded) == "table" and decoded or nil

@@ -2,6 +2,7 @@
 --- what the spec says.
 local host = host
 local failure = require "kit.failure"
+local headers_of = require "tool.world.headers"
 local make_context = require "kit.context"
 local plugin_requests = require "services.plugin_requests"
 local plugin_set = require "services.plugin_set"
@@ -36,15 +37,9 @@ local function check_request(given)
   end
 end
 
-local function lower_keys(headers)
-  local lower = {}
-  for name, value in pairs(headers or {}) do lower[name:lower()] = value end
-  return lower
-end
-
 -- As lua/init.lua gets it.
 local function request_of(given)
-  local headers = lower_keys(given.headers)
+  local headers = headers_of(given.headers)
   local request = { method = "GET", path = "/", query_string = "", params = {}, body = "", id = "spec-1",
     address = "203.0.113.1", scheme = "http", host = "127.0.0.1:8080", is_local = false, listener = 0, context = {} }
   for key, value in pairs(given) do
@@ -55,7 +50,7 @@ local function request_of(given)
     request.body = host.json.encode(given.json)
     headers["content-type"] = headers["content-type"] or "application/json"
   end
-  function request.header(_, name) return headers[name:lower()] end
+  function request.header(_, name) return headers[name] end
   function request.cookie(_, name) return headers.cookie and headers.cookie:match(name .. "=([^;]*)") end
   return request
 end
