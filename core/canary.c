@@ -162,6 +162,14 @@ static void convict(struct canary *canary, const char *of_what)
     give_verdict(canary, false, &why);
 }
 
+static void dismiss(struct canary *canary)
+{
+    struct buf why = {0};
+    buf_printf(&why, "no request came to it in %lld s, so nothing is known of it",
+               (long long)(canary->options.plan.for_ms / 1000));
+    give_verdict(canary, false, &why);
+}
+
 static void acquit(struct canary *canary)
 {
     struct buf why = {0};
@@ -194,7 +202,7 @@ static void on_tick(void *owner)
         convict(canary, "it is slower,");
         break;
     case UNSEEN:
-        convict(canary, "no request came to it, so nothing is known of it,");
+        dismiss(canary);
         break;
     }
 }

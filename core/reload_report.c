@@ -46,8 +46,10 @@ static void report(struct reload *reload, const struct reload_outcome *outcome)
 {
     if (outcome->ok) {
         log_info("generation committed", LOG_INT("generation", outcome->generation),
-                 LOG_STR("hash", outcome->hash), LOG_STR("origin", outcome->origin),
-                 LOG_SLICE("note", outcome->note));
+                 LOG_STR("hash", outcome->hash), LOG_STR("origin", outcome->origin));
+        if (outcome->canary)
+            log_info("canary promoted", LOG_INT("generation", outcome->generation),
+                     LOG_SLICE("note", outcome->note));
     } else if (outcome->canary == CANARY_WITHDRAWN) {
         log_warn("canary withdrawn", LOG_INT("generation", outcome->generation),
                  LOG_SLICE("reason", outcome->problems));

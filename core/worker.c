@@ -122,13 +122,16 @@ static void complain(void *master, const struct generation *generation, struct s
 static void on_canary(void *owner, struct generation *generation, struct slice text)
 {
     struct worker *worker = owner;
-    const char *hash = bundle_hash(generation_bundle(generation));
     struct failure why = {.rc = R_OK};
     struct share *share;
+    struct buf salt = {0};
 
     if (worker->draining)
         return;
-    if (share_parse(text, slice_cstr(hash), &share, &why) != R_OK) {
+    bundle_hash_sources(generation_bundle(generation), &salt);
+    enum result rc = share_parse(text, buf_slice(&salt), &share, &why);
+    buf_free(&salt);
+    if (rc != R_OK) {
         log_error("a canary's share cannot be read", LOG_STR("reason", why.text));
         return;
     }

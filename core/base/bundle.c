@@ -301,6 +301,23 @@ struct slice bundle_path_at(const struct bundle *bundle, unsigned index, struct 
     return at(bundle, bundle->index[index].path);
 }
 
+void bundle_hash_sources(const struct bundle *bundle, struct buf *out)
+{
+    uint8_t digest[SHA256_BYTES];
+    struct buf all = {0};
+
+    for (unsigned i = 0; i < bundle_count(bundle); i++) {
+        struct slice content;
+        buf_append_slice(&all, bundle_path_at(bundle, i, &content));
+        buf_append_char(&all, '\0');
+        crypto_sha256(content, digest);
+        buf_append(&all, digest, sizeof digest);
+    }
+    crypto_sha256(buf_slice(&all), digest);
+    encode_hex(slice_of((const char *)digest, sizeof digest), out);
+    buf_free(&all);
+}
+
 bool bundle_find(const struct bundle *bundle, struct slice path, struct slice *content)
 {
     unsigned low = 0, high = bundle_count(bundle);

@@ -21,6 +21,8 @@ void bundle_free(struct bundle *bundle);
 
 /* SHA-256 of all content, 64 hex digits. */
 const char *bundle_hash(const struct bundle *bundle);
+/* Append the hash of the sources alone: nodes whose settings differ have it in common. Works it out anew. */
+void bundle_hash_sources(const struct bundle *bundle, struct buf *out);
 /* `path` like "lua/rules/card.lua". False when absent. */
 bool bundle_find(const struct bundle *bundle, struct slice path, struct slice *content);
 unsigned bundle_count(const struct bundle *bundle);

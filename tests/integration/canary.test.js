@@ -26,10 +26,16 @@ local function state()
   return { body = host.json.encode { standby = info.standby, old = host.shared.get "ticks hello" or 0, new = host.shared.get "ticks new" or 0 } }
 end
 
-local handlers = { hello, slow, hello, state }
+local function spin()
+  local n = 0
+  while answers.spins do n = n + 1 end
+  return { body = tostring(n) }
+end
+
+local handlers = { hello, slow, hello, state, spin }
 
 return {
-  routes = { { "GET", "/hello" }, { "GET", "/slow" }, { "GET", "/panel" }, { "GET", "/state" } },
+  routes = { { "GET", "/hello" }, { "GET", "/slow" }, { "GET", "/panel" }, { "GET", "/state" }, { "GET", "/spin" } },
   dispatch = function(request, index)
     local handler = handlers[index]
     return handler and handler(request) or { status = 404, body = "nothing here" }
@@ -318,6 +324,34 @@ test('a request ends on the side it began on', async () => {
     assert.equal((await asDriver(server, 1)).text, 'hello');
     const answer = await slow;
     assert.equal(`${answer.status} ${answer.text}`, '200 new');
+  });
+});
+
+test('a script that computes for ever is stopped on both sides, and by the winner', async () => {
+  await withServer(async (server) => {
+    const spins = async (driver) => (await asDriver(server, driver, '/spin')).status;
+    const pids = (await server.untilLive()).map((worker) => worker.pid);
+    assert.equal((await reload(server, { greeting: 'hello', spins: true })).code, 0);
+    assert.equal(await spins(1), 503);
+    await reload(server, { greeting: 'new', spins: true }, '--canary', 'drivers:1');
+    assert.deepEqual([await spins(1), await spins(2)], [503, 503]);
+    await reload(server, null, '--withdraw');
+    assert.deepEqual([await spins(1), await spins(2)], [503, 503]);
+    await reload(server, null, '--canary', 'drivers:1');
+    await reload(server, null, '--promote');
+    for (let i = 0; i < 4; i += 1) assert.equal(await spins(i), 503);
+    assert.deepEqual((await server.untilLive()).map((worker) => worker.pid), pids, 'no worker had to be replaced');
+  });
+});
+
+test('two nodes with the same sources give a canary to the same drivers', async () => {
+  await withServer(async (one) => {
+    await withServer(async (other) => {
+      for (const server of [one, other]) await reload(server, { greeting: 'new' }, '--canary', '25%');
+      const split = ofNew(await askAll(one, crowd(100)));
+      assert.ok(split.length > 0);
+      assert.deepEqual(ofNew(await askAll(other, crowd(100))), split);
+    });
   });
 });
 

@@ -69,6 +69,24 @@ testWith('USR2 starts the new binary on the same sockets without losing a reques
   await notices.child.stop('SIGKILL');
 });
 
+testWith('a canary is withdrawn when a new binary takes over, which builds what lies on the disk', async (server) => {
+  await server.serve();
+  server.edit('lua/answers.lua', 'return { greeting = "canary" }\n');
+  assert.equal((await server.command('reload', '--canary', '100%')).code, 0);
+  assert.equal((await server.client.get('/hello')).text, 'canary');
+  server.edit('lua/answers.lua', 'return { greeting = "from the disk" }\n');
+  process.kill(server.pid, 'SIGUSR2');
+  const status = await until(async () => {
+    const now = await server.status();
+    return now && now.pid !== server.pid && now;
+  }, { what: 'the new process owns the control socket' });
+  assert.match(server.logged('canary withdrawn')[0].reason, /a new process takes over/);
+  await until(() => server.child.process.exitCode !== null, { what: 'the old process ended' });
+  assert.equal((await server.client.get('/hello')).text, 'from the disk');
+  assert.equal(status.canary, null);
+  await endAll([status.pid]);
+});
+
 testWith('a new binary that cannot build its generation leaves the old one serving', async (server) => {
   await server.serve();
   server.edit('lua/answers.lua', 'return {{{\n');
