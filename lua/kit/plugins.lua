@@ -13,10 +13,10 @@ local plugins = {}
 plugins.api = 1 -- what `api` of a plugin must say
 
 local MEMBERS = {
-  name = "string", version = "string", api = "number", about = "string", about_ru = "string", stage = "string", after = "table", before = "table",
-  on_error = "string", budget = "table", config = "table", needs = "table", start = "function", stop = "function",
-  on_request = "function", on_response = "function", after_response = "function", events = "table", jobs = "table",
-  routes = "table", deliver = "function", admin = "table",
+  name = "string", version = "string", api = "number", about = "string", about_ru = "string", stage = "string",
+  after = "table", before = "table", on_error = "string", budget = "table", config = "table", needs = "table",
+  start = "function", stop = "function", on_request = "function", on_response = "function", after_response = "function",
+  events = "table", jobs = "table", routes = "table", deliver = "function", admin = "table",
 }
 local REQUIRED = { "name", "version", "api", "stage" }
 local FAILING_STAGES = { edge = true, auth = true, limit = true } -- a guard that fails must not let anybody pass

@@ -9,6 +9,7 @@
 ---@field version string
 ---@field api integer                  1
 ---@field about? string                one sentence
+---@field about_ru? string             the same for the panel
 ---@field stage PluginStage            where in the way of a request
 ---@field after? string[]              names of plugins that see a request before this one
 ---@field before? string[]             names of plugins that see it after this one
@@ -16,8 +17,8 @@
 ---@field budget? {cpu_ms?: integer, wall_ms?: integer}  of one call; the call then runs in a task of its own
 ---@field config? table<string, PluginSetting>
 ---@field needs? PluginNeed[]          what of host it uses beside log, json, crypto, time and metrics
----@field start? fun(self: table, conf: table)  once a generation, before it serves; an error refuses the reload
----@field stop? fun(self: table, reason: string, conf: table)  when the generation has been told to end
+---@field start? fun(self: table, conf: table)  before the generation serves; an error refuses the reload. Again with a fresh self, on trial and in earnest, when settings change in the panel; an error refuses the change
+---@field stop? fun(self: table, reason: string, conf: table)  reason: "retired", the generation has been told to end; "settings", this self is over as the settings changed, or were only tried
 ---@field on_request? fun(self: table, req: PluginRequest, conf: table): PluginAnswer?  an answer ends the way of the request
 ---@field on_response? fun(self: table, req: PluginRequest, res: Response, conf: table)  change res; from the last plugin to the first
 ---@field after_response? fun(self: table, req: PluginRequest, res: {status: integer, headers: table}, conf: table)  the bytes are out
@@ -37,6 +38,7 @@
 ---@field max? number
 ---@field one_of? any[]
 ---@field doc? string
+---@field doc_ru? string               the same for the form in the panel
 ---@field check? fun(value: any): string?   what is wrong with it
 
 ---@class PluginJob

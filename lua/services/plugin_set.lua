@@ -201,8 +201,8 @@ function Set:about()
   for index, plugin in ipairs(self.list) do
     local made = plugin.definition
     shown[index] = {
-      name = plugin.name, version = made.version, about = made.about or "", stage = made.stage, why = plugin.why,
-      on_error = plugin.on_error, hooks = host.json.array(hooks_of(made)), needs = host.json.array(made.needs or {}),
+      name = plugin.name, version = made.version, about = made.about or "", about_ru = made.about_ru, stage = made.stage,
+      why = plugin.why, on_error = plugin.on_error, hooks = host.json.array(hooks_of(made)), needs = host.json.array(made.needs or {}),
       config = plugin_config.shown(made.config or {}, plugin.config),
       errors = plugin.state.errors, last_error = plugin.state.last_error, stopped = plugin_calls.is_stopped(plugin),
       is_off = plugin.is_off or nil, refused = plugin.refused,

@@ -32,20 +32,27 @@ end
 return {
   name = "cors", version = "1.0.0", api = 1,
   about = "Lets pages of other sites call the API.",
+  about_ru = "Пускает страницы других сайтов к API.",
   stage = "edge",
   on_error = "fail",
   config = {
-    origins = { type = "list", required = true, min = 1, doc = "sites that may call, or \"*\"", check = function(origins)
+    origins = { type = "list", required = true, min = 1, doc = "sites that may call, or \"*\"",
+      doc_ru = "каким сайтам можно, или \"*\"", check = function(origins)
       for _, origin in ipairs(origins) do
         local wrong = check_origin(origin)
         if wrong then return wrong end
       end
     end },
-    credentials = { type = "boolean", default = false, doc = "let them send the session cookie" },
-    methods = { type = "list", default = { "GET", "POST", "OPTIONS" }, doc = "methods they may use" },
-    headers = { type = "list", default = { "Authorization", "Content-Type", "Idempotency-Key" }, doc = "header fields they may send" },
-    expose = { type = "list", default = { "X-Session-Token", "X-Request-Id" }, doc = "header fields they may read" },
-    max_age_s = { type = "integer", default = 600, min = 0, max = 86400, doc = "how long a browser remembers a preflight" },
+    credentials = { type = "boolean", default = false, doc = "let them send the session cookie",
+      doc_ru = "можно ли им слать cookie сессии" },
+    methods = { type = "list", default = { "GET", "POST", "OPTIONS" }, doc = "methods they may use",
+      doc_ru = "какие методы им можно" },
+    headers = { type = "list", default = { "Authorization", "Content-Type", "Idempotency-Key" }, doc = "header fields they may send",
+      doc_ru = "какие заголовки они могут слать" },
+    expose = { type = "list", default = { "X-Session-Token", "X-Request-Id" }, doc = "header fields they may read",
+      doc_ru = "какие заголовки они могут читать" },
+    max_age_s = { type = "integer", default = 600, min = 0, max = 86400, doc = "how long a browser remembers a preflight",
+      doc_ru = "сколько секунд браузер помнит разрешение" },
   },
 
   start = function(_, conf)

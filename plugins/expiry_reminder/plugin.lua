@@ -55,12 +55,16 @@ end
 return {
   name = "expiry_reminder", version = "1.0.0", api = 1,
   about = "Tells drivers by the bot that their access ends soon.",
+  about_ru = "Напоминает водителям через бота, что доступ кончается.",
   stage = "observe",
   needs = { "pg", "outbox", "telegram" },
   config = {
-    days = { type = "list", default = { "3", "1" }, min = 1, max = 10, check = check_days, doc = "how many days before" },
-    text_ru = { type = "string", max = 1000, doc = "instead of the shipped text; {when} is filled in" },
-    text_en = { type = "string", max = 1000, doc = "the same in English" },
+    days = { type = "list", default = { "3", "1" }, min = 1, max = 10, check = check_days, doc = "how many days before",
+      doc_ru = "за сколько дней" },
+    text_ru = { type = "string", max = 1000, doc = "instead of the shipped text; {when} is filled in",
+      doc_ru = "вместо готового текста; {when} подставится" },
+    text_en = { type = "string", max = 1000, doc = "the same in English",
+      doc_ru = "то же по-английски" },
   },
   jobs = { { every = "1h", name = "look", about = "Remind drivers whose access ends soon.", run = run } },
 

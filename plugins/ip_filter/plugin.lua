@@ -30,13 +30,17 @@ end
 return {
   name = "ip_filter", version = "1.0.0", api = 1,
   about = "Lets only certain networks in, or keeps some out.",
+  about_ru = "Пускает только некоторые сети или не пускает некоторые.",
   stage = "edge",
   on_error = "fail",
   needs = { "http" },
   config = {
-    allow = { type = "list", default = {}, check = check_networks, doc = "only these networks; empty: all" },
-    deny = { type = "list", default = {}, check = check_networks, doc = "never these; wins over allow" },
-    paths = { type = "list", default = {}, doc = "only for paths that begin so; empty: all" },
+    allow = { type = "list", default = {}, check = check_networks, doc = "only these networks; empty: all",
+      doc_ru = "только эти сети; пусто — все" },
+    deny = { type = "list", default = {}, check = check_networks, doc = "never these; wins over allow",
+      doc_ru = "эти никогда; сильнее allow" },
+    paths = { type = "list", default = {}, doc = "only for paths that begin so; empty: all",
+      doc_ru = "только для путей, которые так начинаются; пусто — для всех" },
   },
 
   start = function(_, conf) -- a network that cannot be read refuses the reload

@@ -24,15 +24,22 @@ end
 return {
   name = "maintenance", version = "1.1.0", api = 1,
   about = "Answers 503 while the product is being worked on.",
+  about_ru = "Отвечает 503, пока идут работы.",
   stage = "edge", after = { "cors", "ip_filter" },
   on_error = "skip",
   config = {
-    enabled = { type = "boolean", default = true, doc = "false: everybody passes" },
-    back_at = { type = "string", max = 40, doc = "when it is over, as drivers read it: \"15:30\"" },
-    message = { type = "string", max = 300, doc = "what drivers read instead of «Чиним. Вернёмся к …»" },
-    retry_after_s = { type = "integer", default = 300, min = 1, max = 86400, doc = "when clients may ask again, seconds" },
-    open_paths = { type = "list", default = { "/admin", "/webhooks/" }, doc = "paths that go on, by their beginning" },
-    open_addresses = { type = "list", default = {}, doc = "addresses of people who may look" },
+    enabled = { type = "boolean", default = true, doc = "false: everybody passes",
+      doc_ru = "нет: проходят все" },
+    back_at = { type = "string", max = 40, doc = "when it is over, as drivers read it: \"15:30\"",
+      doc_ru = "когда закончим, как это прочтут водители: «15:30»" },
+    message = { type = "string", max = 300, doc = "what drivers read instead of «Чиним. Вернёмся к …»",
+      doc_ru = "что прочтут водители вместо «Чиним. Вернёмся к …»" },
+    retry_after_s = { type = "integer", default = 300, min = 1, max = 86400, doc = "when clients may ask again, seconds",
+      doc_ru = "через сколько секунд программам спросить снова" },
+    open_paths = { type = "list", default = { "/admin", "/webhooks/" }, doc = "paths that go on, by their beginning",
+      doc_ru = "пути, которые работают, по их началу" },
+    open_addresses = { type = "list", default = {}, doc = "addresses of people who may look",
+      doc_ru = "адреса тех, кому можно смотреть" },
   },
 
   on_request = function(_, req, conf)

@@ -52,16 +52,22 @@ end
 return {
   name = "sentry", version = "1.0.0", api = 1,
   about = "Sends errors of scripts to Sentry.",
+  about_ru = "Шлёт ошибки скриптов в Sentry.",
   stage = "observe",
   needs = { "http" },
   config = {
-    dsn = { type = "secret", required = true, doc = "https://KEY@HOST/PROJECT", check = function(dsn)
+    dsn = { type = "secret", required = true, doc = "https://KEY@HOST/PROJECT",
+      doc_ru = "https://KEY@HOST/PROJECT", check = function(dsn)
       return not read_dsn(dsn) and "is no DSN (expected https://KEY@HOST/PROJECT)" or nil
     end },
-    environment = { type = "string", doc = "instead of the setting env" },
-    server_name = { type = "string", doc = "the name of this node" },
-    max_per_minute = { type = "integer", default = 30, min = 1, max = 1000, doc = "of one worker; further ones are only counted" },
-    timeout_ms = { type = "integer", default = 3000, min = 100, max = 30000 },
+    environment = { type = "string", doc = "instead of the setting env",
+      doc_ru = "вместо настройки env" },
+    server_name = { type = "string", doc = "the name of this node",
+      doc_ru = "имя этого сервера" },
+    max_per_minute = { type = "integer", default = 30, min = 1, max = 1000, doc = "of one worker; further ones are only counted",
+      doc_ru = "от одного процесса; остальные только считаются" },
+    timeout_ms = { type = "integer", default = 3000, min = 100, max = 30000,
+      doc_ru = "сколько ждать ответа, миллисекунды" },
   },
   events = {
     ["request.failed"] = function(self, failed, conf)

@@ -3,9 +3,11 @@
 return {
   name = "slow_requests", version = "1.0.0", api = 1,
   about = "Logs requests that took too long.",
+  about_ru = "Пишет в лог запросы, которые шли слишком долго.",
   stage = "observe",
   config = {
-    threshold_ms = { type = "integer", default = 500, min = 1, max = 60000, doc = "from how many milliseconds on" },
+    threshold_ms = { type = "integer", default = 500, min = 1, max = 60000, doc = "from how many milliseconds on",
+      doc_ru = "с какого времени запрос считается долгим, миллисекунды" },
   },
 
   after_response = function(self, req, res, conf)

@@ -44,13 +44,18 @@ end
 return {
   name = "webhook_out", version = "1.0.0", api = 1,
   about = "Tells another system of events by signed POSTs.",
+  about_ru = "Сообщает другой системе о событиях подписанными POST-запросами.",
   stage = "observe",
   needs = { "http", "outbox" },
   config = {
-    url = { type = "url", required = true, doc = "where to POST to" },
-    secret = { type = "secret", required = true, min = 16, doc = "key of the signature" },
-    events = { type = "list", required = true, min = 1, check = check_events, doc = "which events" },
-    timeout_ms = { type = "integer", default = 5000, min = 100, max = 30000, doc = "of one attempt" },
+    url = { type = "url", required = true, doc = "where to POST to",
+      doc_ru = "куда слать" },
+    secret = { type = "secret", required = true, min = 16, doc = "key of the signature",
+      doc_ru = "ключ подписи" },
+    events = { type = "list", required = true, min = 1, check = check_events, doc = "which events",
+      doc_ru = "о каких событиях" },
+    timeout_ms = { type = "integer", default = 5000, min = 100, max = 30000, doc = "of one attempt",
+      doc_ru = "на одну попытку, миллисекунды" },
   },
   events = listeners,
 

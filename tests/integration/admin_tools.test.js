@@ -168,8 +168,8 @@ test('the journal shows values as people read them: roubles, local time, yes and
       "amount_kopecks": 129900, "reason": "<b>x</b>"}')`);
   const { text } = await admin.get('/admin/audit?actor=reader');
   const words = plain(text);
-  assert.match(words, /до было 26 янв( 2026)? 11:00:00 стало 28 янв( 2026)? 00:30:00/);
-  assert.match(words, /в продаже было да стало нет/);
+  assert.match(words, /до было 26 янв( 2026)? 11:00:00 → стало 28 янв( 2026)? 00:30:00/);
+  assert.match(words, /в продаже было да → стало нет/);
   assert.doesNotMatch(words, /дней было/, 'what stayed is not in the difference');
   assert.match(words, /сумма 1 299 ₽/);
   assert.ok(text.includes('&lt;b&gt;x&lt;/b&gt;'));

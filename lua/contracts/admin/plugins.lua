@@ -47,18 +47,6 @@ function readers.string(text)
 end
 readers.secret, readers.url = readers.string, readers.string
 
-local NEEDED = { integer = "нужно целое число", number = "нужно число", boolean = "нужно да или нет", url = "нужен адрес вида https://host/path" }
-
-local function refusal(field, problem)
-  if problem.code == "kind" then return NEEDED[field.type] or "нужен текст" end
-  if problem.code == "missing" then return "обязательно" end
-  if problem.code == "one_of" then return "одно из: " .. table.concat(field.one_of, ", ") end
-  local unit = field.type == "list" and " строк" or (field.type == "integer" or field.type == "number") and "" or " знаков"
-  if problem.code == "min" then return ("не меньше %s%s"):format(field.min, unit) end
-  if problem.code == "max" then return ("не больше %s%s"):format(field.max, unit) end
-  return "плагин не принял: " .. problem.text
-end
-
 -- What is typed as an empty text: a list without lines is one; a secret stays as it is; all else is as in the file.
 local function read_one(field, text)
   text = text:gsub("\r", "")
@@ -76,7 +64,7 @@ local function read_form(fields, form)
     local item
     if type(text) == "string" then item = read_one(field, text) end
     if item == false then
-      problems[#problems + 1] = { field = key, code = "kind", message = NEEDED[field.type] }
+      problems[#problems + 1] = { field = key, code = "kind" }
     else
       wanted[key] = item
     end
@@ -88,12 +76,12 @@ local function by_field(a, b)
   return a.field < b.field
 end
 
--- What the schema or start() refused, as fields of the form; what concerns no field is the sentence of all.
+-- What the schema or start() refused, as fields of the form (the codes of kit/plugin_config.lua, `text` in the plugin's own
+-- words); what concerns no field is the sentence of all.
 local function refused(fields, problem)
   local list, sentence = {}, nil
   for _, one in ipairs(problem.problems) do
-    local field = fields[one.key]
-    if field then list[#list + 1] = { field = one.key, code = one.code, message = refusal(field, one) } else sentence = one.text end
+    if fields[one.key] then list[#list + 1] = { field = one.key, code = one.code, text = one.text } else sentence = one.text end
   end
   table.sort(list, by_field)
   return nil, failure("invalid_input", { fields = list, refused_by_plugin = sentence })

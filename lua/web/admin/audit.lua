@@ -21,6 +21,8 @@ local function text(value, path)
   if value == false then return "нет" end
   if type(value) == "table" then return host.json.encode(value, { sorted = true }) end
   if type(value) == "number" and path:find "_kopecks$" then return show.roubles(value) end
+  local known = journal_words.values[path:match "[^.]*$"]
+  if known and known[value] then return known[value] end
   local seconds = type(value) == "string" and value:find "^%d%d%d%d%-%d%d%-%d%dT" and host.time.parse_iso8601(value)
   return seconds and show.time_text(seconds) or tostring(value)
 end
@@ -76,15 +78,21 @@ function audit.details(row)
   return view.html(('<details class="more"><summary>Изменений: %d</summary>%s</details>'):format(#all, view.escape(markup)))
 end
 
-local LINKS = { payment = "/admin/payments/%s", driver = "/admin/drivers/%s", promo_code = "/admin/promo-codes?q=%s" }
+local LINKS = { payment = "/admin/payments/%s", driver = "/admin/drivers/%s", promo_code = "/admin/promo-codes/%s",
+  flag = "/admin/flags", job = "/admin/jobs", outbox = "/admin/outbox" }
+
+local function place_of(row)
+  local plugin = row.target_type == "setting" and row.target_id:match "^plugins%.([%w_]+)"
+  return plugin and "/admin/plugins/" .. plugin or LINKS[row.target_type]
+end
 
 function audit.object(row)
   if not row.target_type then return "—" end
-  local href, id = LINKS[row.target_type], row.target_id
-  local name = journal_words.object(row.target_type)
+  local name, id = journal_words.object(row.target_type), row.target_id
   if not id then return name end
-  local short = #id > 30 and id:sub(1, 8) .. "…" .. id:sub(-4) or id
-  if href and not id:find "[^%w%-]" then return show.link(href:format(id), name .. " " .. short) end
+  local href = place_of(row)
+  local short = id:find "^%x+%-%x+%-[%x%-]+$" and id:sub(1, 8) .. "…" .. id:sub(-4) or id
+  if href and not id:find "[^%w%-_.]" then return show.link(href:format(id), name .. " " .. short) end
   return view.html(("%s <span class=\"muted\">%s</span>"):format(view.escape(name), view.escape(short)))
 end
 

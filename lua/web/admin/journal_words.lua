@@ -47,11 +47,40 @@ words.fields = {
   reason = "причина", days = "дней", amount_kopecks = "сумма", price_kopecks = "цена", expires_at = "до", status = "состояние",
   enabled = "включён", rollout_percent = "процент", allow_list = "список", requires_subscription = "только с подпиской",
   generation = "поколение", keys = "ключей", kind = "вид", chat_key = "кому", error = "ошибка", last_error = "ошибка",
-  outcome = "итог", result = "результат", tariff = "тариф", payment_id = "платёж", refund_id = "возврат", gateway_id = "в ЮKassa",
+  outcome = "итог", result = "результат", tariff = "тариф", payment_id = "платёж",
+  refund_id = "возврат", gateway_id = "в ЮKassa",
   max_uses = "применений", action = "действие", role = "роль", totp = "код из приложения", sessions = "сессий", event = "событие",
-  problem = "беда", problems = "ошибки", cargo_id = "груз", from = "было", to = "стало", days_taken = "снято дней", answered = "ответ",
+  problem = "беда", problems = "ошибки", cargo_id = "груз", from = "было", to = "стало",
+  days_taken = "снято дней", answered = "ответ", cause = "откуда известно",
   fetched = "на деле", said = "заявлено", final = "окончательно", key_id = "ключ", badge = "ярлык", on_sale = "в продаже",
   share = "доля", minutes = "минут", title = "название", ru = "по-русски", en = "по-английски", text = "текст", payload = "сообщение",
+}
+
+--- Values of fields that are codes.
+words.values = {
+  status = { pending = "ждёт", waiting_for_capture = "удержан", succeeded = "оплачен", canceled = "отменён", failed = "не создан",
+    queued = "отправляется", sent = "отправлен", accepted = "принят", rejected = "отказ", completed = "завершён" },
+  cause = { created = "при создании", webhook = "по уведомлению", reconcile = "при сверке", compare = "при сверке со списком" },
+  outcome = { ok = "успешно", failed = "неудача", job_failed = "неудача" },
+}
+words.values.from, words.values.to = words.values.status, words.values.status
+
+--- Steps of a payment, as its history keeps them.
+words.steps = {
+  created = "Создан", gateway_created = "Создан в ЮKassa", gateway_error = "ЮKassa ответила ошибкой", superseded = "Заменён новым",
+  webhook = "Уведомление ЮKassa", reconcile = "Сверка", compare = "Сверка со списком",
+}
+
+--- What asked for a reload.
+words.origins = { start = "запуск", command = "команда", signal = "сигнал", watch = "изменён файл", canary = "проба на части" }
+
+--- The server's jobs; those of plugins speak for themselves.
+words.jobs = {
+  ["outbox.send"] = "Отправляет то, что ждёт Telegram.", ["outbox.clean"] = "Забывает отправленное и старое.",
+  ["payments.inbox"] = "Разбирает уведомления ЮKassa, которые ждут.", ["payments.reconcile"] = "Спрашивает ЮKassa о платежах без конца.",
+  ["payments.compare"] = "Сверяет последние дни со списком ЮKassa.", ["payments.clean"] = "Стирает тела старых уведомлений.",
+  ["payments.attempts"] = "Забывает ключи старых попыток оплаты.",
+  ["subscriptions.expiring"] = "Сообщает о доступе, который кончается через три дня или завтра.",
 }
 
 local function map_of(list)

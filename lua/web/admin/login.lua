@@ -22,6 +22,10 @@ local SENTENCES = {
 }
 
 local function sentence(problem)
+  if problem.code == "encryption_key_missing" then
+    return ("Одноразовый код проверить нечем: его секрет зашифрован ключом %s. Верните этот ключ в SETTINGS_ENCRYPTION_KEY.")
+      :format(problem.key_id or "")
+  end
   if problem.code ~= "login_locked" then return SENTENCES[problem.code] or "Не получилось войти." end
   local at = host.time.parts(problem.open_at, host.config.timezone)
   return ("Слишком много попыток. Вход закрыт до %02d:%02d:%02d."):format(at.hour, at.min, at.sec)

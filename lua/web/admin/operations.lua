@@ -1,6 +1,7 @@
 --- Queue, jobs, cache and exchange, rules and plugins.
 local contracts = require "contracts.admin.operations"
 local host = host
+local journal_words = require "web.admin.journal_words"
 local lists = require "web.admin.list"
 local page = require "web.admin.page"
 local show = require "web.admin.show"
@@ -46,7 +47,7 @@ local OUTBOX = {
 function operations.outbox(context, request, problem)
   local list = setmetatable({ columns = {
     { title = "Что", value = function(row) return row.kind end },
-    { title = "Кому", value = function(row) return row.chat_key end },
+    { title = "Кому", value = function(row) return #row.chat_key > 20 and show.id(row.chat_key) or row.chat_key end },
     { title = "Состояние", value = state },
     { title = "Попыток", number = true, extra = true, value = function(row) return row.attempts end },
     { title = "Следующая", extra = true, value = function(row)
@@ -92,7 +93,7 @@ end
 function operations.jobs(context, _, problem)
   local output, why = contracts.jobs({}, context)
   if not output then return nil, why end
-  return whole("jobs", { jobs = output.jobs, ago = iso_ago }, "Задания", "jobs", problem, context)
+  return whole("jobs", { jobs = output.jobs, ago = iso_ago, words = journal_words.jobs }, "Задания", "jobs", problem, context)
 end
 
 operations.run_job = action(contracts.run_job, { path = "/admin/jobs", page = "jobs" }, "job_done",
@@ -130,8 +131,8 @@ operations.drop_token = action(contracts.drop_token, { path = "/admin/cache", pa
 local function refusals(server)
   local list = {}
   for i, reload in ipairs(server.reloads or {}) do
-    list[i] = { ok = reload.ok, at = reload.at, generation = reload.generation, origin = reload.origin, hash = reload.hash,
-      lines = show.places(reload.reason or "") }
+    list[i] = { ok = reload.ok, at = reload.at, generation = reload.generation, hash = reload.hash,
+      origin = journal_words.origins[reload.origin] or reload.origin, lines = show.places(reload.reason or "") }
   end
   return list
 end

@@ -37,7 +37,8 @@ local function to_login(request, context)
   return go(context, LOGIN .. "?next=" .. encode(wanted))
 end
 
-local TITLES = { [403] = "Нельзя", [404] = "Не найдено", [405] = "Такой страницы нет", [409] = "Уже изменилось", [503] = "Сейчас не получается" }
+local TITLES = { [403] = "Нельзя", [404] = "Не найдено", [405] = "Такой страницы нет", [409] = "Уже изменилось",
+  [503] = "Сейчас не получается" }
 
 local SENTENCES = {
   forbidden = "Это действие — для роли admin, а ваша роль только смотрит.",
@@ -50,8 +51,9 @@ local SENTENCES = {
 local function refuse(problem, context)
   local document, status = problems.document(problem, context)
   local title = TITLES[status] or "Не получилось"
-  local whole = page.whole("problem", { title = title, text = problem.message or SENTENCES[document.code] or document.detail, code = document.code,
-    request_id = context.request_id }, { title = title }, context)
+  local text = problem.message or SENTENCES[document.code] or document.detail
+  local whole = page.whole("problem", { title = title, text = text, code = document.code, request_id = context.request_id },
+    { title = title }, context)
   local headers = problem.headers or {}
   headers["Retry-After"] = problem.retry_after_s and ("%d"):format(math.ceil(problem.retry_after_s))
   return respond.html(context, whole.html, { status = status, headers = headers, unframed = true })

@@ -3,6 +3,7 @@ local ask_gateway = require "contracts.admin.ask_gateway"
 local audit = require "web.admin.audit"
 local export_payments = require "contracts.admin.export_payments"
 local host = host
+local journal_words = require "web.admin.journal_words"
 local list_payments = require "contracts.admin.list_payments"
 local lists = require "web.admin.list"
 local page = require "web.admin.page"
@@ -66,7 +67,7 @@ function payments.one(context, _, problem)
   if not payment then return nil, why end
   local title = "Платёж " .. show.roubles(payment.amount_kopecks)
   return page.whole("payment", {
-    payment = payment, title = title, status = status, raw = raw(payment), refund_key = host.crypto.uuid(),
+    payment = payment, title = title, status = status, steps = journal_words.steps, raw = raw(payment), refund_key = host.crypto.uuid(),
     trail = page.part("parts/trail", { trail = payment.trail, who = audit.who, action = audit.action, details = audit.details }),
   }, { title = title, nav = "payments", problem = problem, status = problem and (problem.status or 422) }, context)
 end

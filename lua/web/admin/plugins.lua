@@ -39,12 +39,9 @@ local function origin_of(field)
 end
 
 local function limits_of(field)
-  local unit = field.type == "list" and " строк" or (field.type == "integer" or field.type == "number") and "" or " знаков"
-  local parts = {}
-  if field.min then parts[#parts + 1] = "не меньше " .. field.min .. unit end
-  if field.max then parts[#parts + 1] = "не больше " .. field.max .. unit end
-  if field.type == "list" then parts[#parts + 1] = "по одному в строке" end
-  return table.concat(parts, ", ")
+  local limits = show.limits(field)
+  if field.type ~= "list" then return limits end
+  return (limits and limits .. ", " or "") .. "по одному в строке"
 end
 
 local function row_of(field, typed, wrong)
@@ -57,9 +54,31 @@ local function row_of(field, typed, wrong)
   }
 end
 
+local NEEDED = { integer = "нужно целое число", number = "нужно число", boolean = "нужно да или нет",
+  url = "нужен адрес вида https://host/path" }
+
+local function refusal(field, problem)
+  if problem.code == "kind" then return NEEDED[field.type] or "нужен текст" end
+  if problem.code == "missing" then return "обязательно" end
+  if problem.code == "one_of" then return "одно из: " .. table.concat(field.one_of, ", ") end
+  if problem.code == "min" or problem.code == "max" then
+    return show.limits { type = field.type, [problem.code] = field[problem.code] }
+  end
+  return "плагин не принял: " .. problem.text
+end
+
+-- Put what is wrong with each field into words.
+local function explain(plugin, problem)
+  local fields = {}
+  for _, field in ipairs(plugin.fields) do fields[field.key] = field end
+  for _, wrong in ipairs(problem and problem.fields or {}) do
+    if fields[wrong.field] then wrong.message = refusal(fields[wrong.field], wrong) end
+  end
+end
+
 local function rows_of(plugin, form, problem)
   local wrong, rows = {}, {}
-  for _, field in ipairs(problem and problem.fields or {}) do wrong[field.field] = field.message or field.code end
+  for _, field in ipairs(problem and problem.fields or {}) do wrong[field.field] = field.message end
   for i, field in ipairs(plugin.fields) do
     local typed = form and field.type ~= "secret" and form["set_" .. field.key] -- a secret is not sent back
     rows[i] = row_of(field, type(typed) == "string" and typed or nil, wrong[field.key])
@@ -70,6 +89,7 @@ end
 function plugins.show(context, _, problem)
   local plugin, why = contracts.show(context.params, context)
   if not plugin then return nil, why end
+  explain(plugin, problem)
   return page.whole("plugin", {
     plugin = plugin, about = plugin.about, rows = rows_of(plugin, context.form, problem),
     problem_text = problem and problem.refused_by_plugin,

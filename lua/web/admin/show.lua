@@ -120,6 +120,20 @@ function show.plural(number, one, few, many)
   return show.count(number) .. " " .. word
 end
 
+--- «не меньше 1 строки, не больше 60 000» as plain text: what a typed setting may be. nil without limits.
+function show.limits(field)
+  local is_number, sentences = field.type == "integer" or field.type == "number", {}
+  local function put(words, limit)
+    if not limit then return end
+    local one, many = "знака", "знаков"
+    if field.type == "list" then one, many = "строки", "строк" end
+    sentences[#sentences + 1] = words .. " " .. (is_number and decimal.grouped(tostring(limit)) or show.plural(limit, one, many, many))
+  end
+  put("не меньше", field.min)
+  put("не больше", field.max)
+  return #sentences > 0 and table.concat(sentences, ", ") or nil
+end
+
 function show.days(number)
   return show.plural(number, "день", "дня", "дней")
 end
