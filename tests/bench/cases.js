@@ -175,21 +175,24 @@ async function timeRunaway(fura) {
   return { wall: Number(process.hrtime.bigint()) / 1e6 - started.wall, cpu: mainThreadMs(pid) - started.cpu };
 }
 
+// First alone, as the worker's CPU time is then the script's; then beside others, who have their turns while it runs.
 const runaway = () => using([startHello], async (fura) => {
+  const alone = [];
+  for (let i = 0; i < ROUNDS; i++) alone.push(await timeRunaway(fura));
   const neighbours = new Load(helloTarget(fura), { connections: 64, seconds: 3600 });
-  const times = [];
+  const beside = [];
   for (let i = 0; i < ROUNDS; i++) {
     await sleep(1000);
-    times.push(await timeRunaway(fura));
+    beside.push(await timeRunaway(fura));
   }
   const result = await neighbours.stop();
-  const beyond = Math.max(...times.map((time) => time.cpu)) - KILL_MS;
-  const wall = Math.max(...times.map((time) => time.wall));
+  const beyond = Math.max(...alone.map((time) => time.cpu)) - KILL_MS;
+  const wall = Math.max(...beside.map((time) => time.wall));
   return [
     { work: 'runaway script', fura: `stopped after ${ms(KILL_MS + beyond)} of CPU`, result: `budget + ${ms(beyond)}`,
       bar: '≤ budget + 100 ms', ok: beyond <= 100 },
     { work: '  its neighbours', fura: `p99 ${ms(result.p99)}, worst ${ms(result.max)}`, result: `${result.failed} failed`,
-      bar: 'worst ≤ until it stopped + 100 ms', ok: result.failed === 0 && result.max <= wall + 100 },
+      bar: 'worst ≤ half the time until it stopped', ok: result.failed === 0 && result.max <= wall / 2 },
   ];
 });
 
