@@ -192,7 +192,7 @@ local function tell(name, function_name, problem)
   host.metrics.count("rule_errors_total", { rule = name })
   host.shared.increment(count_key("errors", name))
   host.log.error("rule failed", { rule = name, ["function"] = function_name, error = tostring(problem.text) })
-  host.script.complain(("rule %s.%s: %s"):format(name, function_name, tostring(problem.text)))
+  host.script.complain(("%s (rule %s.%s)"):format(tostring(problem.text), name, function_name))
   for _, fn in ipairs(watchers) do
     fn({ rule = name, ["function"] = function_name, text = tostring(problem.text), stack = problem.stack })
   end

@@ -102,7 +102,7 @@ function plugin_calls.run(plugin, hook, fn, ...)
   end
   host.metrics.count("plugin_errors_total", labels)
   host.log.error("plugin failed", { plugin = plugin.name, hook = hook, error = tostring(result) })
-  host.script.complain(("plugin %s %s: %s"):format(plugin.name, hook, tostring(result)))
+  host.script.complain(("%s (plugin %s, %s)"):format(tostring(result), plugin.name, hook))
   plugin.state.errors, plugin.state.last_error = plugin.state.errors + 1, tostring(result)
   note_failure(plugin, ended_ms / 1000)
   return nil, failure("plugin_failed", { status = 503, text = ("%s: %s"):format(plugin.name, tostring(result)) })

@@ -67,7 +67,7 @@ test('a rule that fails in a canary is answered by the live source, and the cana
   }, { what: 'the canary is withdrawn' });
   const [last] = (await status()).reloads;
   assert.match(last.reason, /^canary drivers:7001 withdrawn: it fails more often/);
-  assert.match(last.reason, /rule card\.format: lua\/rules\/card\.lua:\d+: no card today/);
+  assert.match(last.reason, /\nlua\/rules\/card\.lua:\d+: no card today \(rule card\.format\)/);
   assert.equal((await list(7001)).status, 200);
 });
 
@@ -107,9 +107,11 @@ test('the panel begins a canary for named drivers and withdraws it, and says whe
   const begun = await admin.send('/admin/rules/canary', { percent: '10', drivers: '7001, 7002', minutes: '5' });
   assert.equal(begun.status, 303, begun.text);
   assert.equal((await status()).canary.share, 'drivers:7001,7002');
+  assert.match((await admin.get('/admin/rules')).text, /Пробное поколение \d+ .*водители 7001, 7002/);
   assert.equal((await admin.send('/admin/rules/canary/withdraw')).headers.location, '/admin/rules?done=canary_withdrawn');
   assert.equal((await status()).canary ?? null, null);
   assert.ok(await newest('server.canary_withdrawn'));
+  assert.match((await admin.get('/admin/rules')).text, /canary drivers:7001,7002 withdrawn: by order/);
   const late = await admin.send('/admin/rules/canary/promote');
   assert.equal(late.status, 409);
   assert.match(late.text, /уже закончилось/);

@@ -141,8 +141,30 @@ local function settings_text(plugin)
   return host.json.encode(plugin.config, { sorted = true })
 end
 
-local function canary_side(title, side)
-  return { title = title, requests = side.requests, errors = side.errors, failures = side.failures, p95 = ("%.0f"):format(side.p95_ms) }
+local MEASURES = { { "Запросов", "requests" }, { "Ответов с ошибкой", "errors", true }, { "Сбоев правил", "failures", true },
+  { "95 % быстрее, мс", "p95_ms" } }
+
+-- Both sides of a canary, a row a measure.
+local function canary_rows(canary)
+  local rows = {}
+  for i, measure in ipairs(MEASURES) do
+    local function cell(side)
+      local count = show.count(side[measure[2]])
+      return measure[3] and side[measure[2]] > 0 and show.badge(count, "fail") or count
+    end
+    rows[i] = { title = measure[1], candidate = cell(canary.candidate), live = cell(canary.live) }
+  end
+  return rows
+end
+
+local SHARE_MAX = 40
+
+-- «10%», «водители 7, 8».
+local function share_text(share)
+  local ids, found = share:gsub("^%a+:", "")
+  if found == 0 then return share end
+  local text = "водители " .. ids:gsub(",", ", ")
+  return #text <= SHARE_MAX and text or ("%d по списку"):format(select(2, ids:gsub("%d+", "")))
 end
 
 -- The canary that stands, or the form for one.
@@ -150,7 +172,7 @@ local function canary_part(server, context)
   local standing = server.canary
   if standing then
     standing.left = ("%d:%02d"):format(math.floor(standing.left_s / 60), standing.left_s % 60)
-    standing.sides = { canary_side("Пробное", standing.candidate), canary_side("Живое", standing.live) }
+    standing.rows, standing.who = canary_rows(standing), share_text(standing.share)
     standing.complaint = show.places(standing.complaint)
   end
   return page.part("parts/canary", { canary = standing, live = server.generation, csrf = page.csrf(context),
