@@ -263,6 +263,27 @@ test('wrong filters are told at their fields and keep the sheet open', async () 
   await page.context().close();
 });
 
+test('on a wide screen filters chosen beside an open pane show the list, with its bar and its marked card', async () => {
+  const page = await app.open({ driver: { id: 719 }, width: 820, height: 900, device: { isMobile: false, hasTouch: false } });
+  await untilListed(page);
+  await openCargo(page, cards(page).nth(1));
+  await page.click('[data-act=root][data-root=responses]');
+  await page.waitForSelector('#responses .empty');
+  await page.click('[data-open=filters]');
+  await page.waitForSelector('.types .chip');
+  await press(page, 'BackButton');
+  await page.waitForSelector('#filters-box', { state: 'hidden' });
+  assert.equal(await page.locator('.card.selected').count(), 1);
+  await page.click('[data-open=filters]');
+  await page.click('[data-date]');
+  await press(page, 'MainButton');
+  await page.waitForSelector('#filter-chips .chip');
+  assert.equal(await page.locator('#results').isVisible(), true);
+  assert.equal(await page.locator('.bar').isVisible(), true);
+  assert.equal(await page.locator('#sheet .route').isVisible(), true);
+  await page.context().close();
+});
+
 test('outside of Telegram the page says where to open it', async () => {
   const page = await app.openOutside();
   await page.waitForSelector('.edge h1');

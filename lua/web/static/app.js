@@ -4,7 +4,7 @@
   'use strict';
   var fura = window.fura, doc = document, root = doc.documentElement, body = doc.body;
   function $(selector, from) { return (from || doc).querySelector(selector); }
-  function $$(selector, from) { return Array.prototype.slice.call((from || doc).querySelectorAll(selector)); }
+  function $$(selector, from) { return Array.from((from || doc).querySelectorAll(selector)); }
   function on(events, does) { events.split(' ').forEach(function (name) { doc.addEventListener(name, does); }); }
   function tg() { return window.Telegram && window.Telegram.WebApp; }
   function can(version) { var app = tg(); return app && app.isVersionAtLeast && app.isVersionAtLeast(version) && app; }
@@ -173,7 +173,7 @@
     if ($('#promo[data-changed]')) fura.keep('draft-code', '');
     if ($('#promo[data-changed],.answered')) confirmClosing(false);
     $$(DRAFTS).forEach(function (input) { if (input.value === input.defaultValue) input.value = fura.keep('draft-' + input.name) || input.value; });
-    if (ours && ours.dataset.auth === 'edge') { layers().forEach(closeOne); body.classList.remove('layered', 'typing'); }
+    if (ours && ours.dataset.auth === 'edge') { layers().forEach(closeOne); cover(); body.classList.remove('typing'); }
     if (target.id === 'cargo-cards') dropRepeats();
     if (event.detail.elt.id === 'results') autoPages = 0;
     onPay();
@@ -217,12 +217,15 @@
 
   // ---- layers, Back and the native buttons ----
   function closeOne(dialog) { dialog.close(); }
-  function layers() { return $$('dialog[open]'); }
+  function layers() { return $$('#sheet-box[open]').concat($$('#filters-box[open]')); } // from below to the top
+  function unselect() { $$('.card.selected').forEach(function (card) { card.classList.remove('selected'); }); }
+  // Is anything over the list? A pane beside it is not.
+  function cover() { body.classList.toggle('layered', layers().some(function (one) { return one.id !== 'sheet-box' || !wide.matches; })); }
   function openLayer(dialog, from) {
     opener = from || opener || doc.activeElement;
     var pane = dialog.id === 'sheet-box' && wide.matches;
     if (!dialog.open) { if (pane) dialog.show(); else dialog.showModal(); }
-    body.classList.toggle('layered', !pane);
+    cover();
     mirror();
   }
   // Focus goes to the heading of what is on top, and names the layer.
@@ -252,9 +255,12 @@
     mirror();
   }
   doc.addEventListener('close', function (event) {
-    if (event.target.id === 'sheet-box') { event.target.dataset.step = ''; $$('#sheet,#step').forEach(function (part) { part.replaceChildren(); }); }
-    if (!layers().length) body.classList.remove('layered');
-    $$('.card.selected').forEach(function (card) { card.classList.remove('selected'); });
+    if (event.target.id === 'sheet-box') {
+      event.target.dataset.step = '';
+      $$('#sheet,#step').forEach(function (part) { part.replaceChildren(); });
+      unselect();
+    }
+    cover();
     if (opener && doc.contains(opener)) opener.focus({ preventScroll: true });
     opener = null;
     mirror();
@@ -287,7 +293,7 @@
   // ---- a cargo, a response, the subscription ----
   function openCargo(card, path) {
     var skeleton = $('#tpl-sheet').content.cloneNode(true);
-    $$('.card.selected').forEach(function (other) { other.classList.remove('selected'); });
+    unselect();
     if (card) {
       $('[data-slot=title]', skeleton).textContent = $('h2,h3', card).textContent.replace(/\s+/g, ' ').trim();
       $('[data-slot=price]', skeleton).textContent = $('.price', card).firstChild.textContent;
@@ -533,7 +539,7 @@
   });
   doc.addEventListener('submit', function (event) {
     if (!event.target.getAttribute('action')) event.preventDefault(); // ours are sent by htmx, or not at all
-    if (event.target.id === 'filters') { compose(); $$('.field-error', form()).forEach(function (line) { line.textContent = ''; }); }
+    if (event.target.id === 'filters') { ACTS.root($('[data-act][data-root=cargos]')); compose(); $$('.field-error', form()).forEach(function (line) { line.textContent = ''; }); }
     if (event.target.id === 'pay-form') { onPay.tappedAt = Date.now(); if (doc.activeElement) doc.activeElement.blur(); }
   }, true);
 
