@@ -35,8 +35,9 @@ local function copy(module)
 end
 
 inside.clock = clock.new(copy(host.task))
-local outer = { http = http.new(inside), redis = redis.new(inside), pg = pg.new(inside),
-  records = records.new(inside.clock, copy(host.metrics)) }
+local network, memory, database = http.new(inside), redis.new(inside), pg.new(inside)
+local recorded = records.new(inside.clock, copy(host.metrics))
+local parts = { { clock, inside.clock }, { http, network }, { redis, memory }, { pg, database }, { records, recorded } }
 
 -- ---- taking the place of the host ----
 
@@ -59,8 +60,8 @@ end
 local function open()
   if replaced then return end
   replaced = {}
-  for _, part in ipairs { inside.clock, outer.http, outer.redis, outer.pg, outer.records } do
-    for module, functions in pairs(part.replacements()) do replace(module, functions) end
+  for _, part in ipairs(parts) do
+    for module, functions in pairs(part[1].replacements(part[2])) do replace(module, functions) end
   end
   replace("script", { read = read_source })
   host.config = settings.over(real_config)
@@ -68,7 +69,7 @@ end
 
 local function close()
   if not replaced then return end
-  outer.records.close()
+  records.close(recorded)
   for module, functions in pairs(replaced) do
     for name, fn in pairs(functions) do host[module][name] = fn end
   end
@@ -78,7 +79,7 @@ end
 local function reset()
   surprise, plugins = nil, {}
   for index = #inside.outbox, 1, -1 do inside.outbox[index] = nil end
-  for _, part in ipairs { inside.clock, outer.http, outer.redis, outer.pg, outer.records } do part.reset() end
+  for _, part in ipairs(parts) do part[1].reset(part[2]) end
   settings.reset()
 end
 
@@ -89,15 +90,14 @@ local function verdict()
     local text = loaded:error()
     if text then return text .. "\n  (an error in a hook; a spec that expects it asks for it: plugin:error())" end
   end
-  local raised = inside.clock.unseen()
+  local raised = inside.clock.tasks:unseen()
   return raised and "an error in a task: " .. raised
 end
 
 -- ---- for specs ----
 
 local world = {
-  http = outer.http.public, redis = outer.redis.public, pg = outer.pg.public, outbox = inside.outbox,
-  logs = outer.records.logs, events = outer.records.events, metric = outer.records.metric,
+  http = network, redis = memory, pg = database, outbox = inside.outbox, logs = recorded.logs, events = recorded.events,
 }
 
 local function seconds_of(time)
@@ -107,14 +107,19 @@ end
 
 --- Let time pass: sleeps, timers and jobs that fall due run, in order.
 function world.advance(time)
-  inside.clock.advance(seconds_of(time))
+  inside.clock:advance(seconds_of(time))
 end
 
 --- Set what the clock shows, as Unix seconds or ISO 8601 with a zone. No time passes.
 function world.set_time(time)
   local seconds = type(time) == "number" and time or host.time.parse_iso8601(tostring(time))
   if not seconds then error(("%s is no time (expected seconds, or 2026-01-15T12:00:00+03:00)"):format(tostring(time)), 2) end
-  inside.clock.set(seconds)
+  inside.clock:set(seconds)
+end
+
+--- The sum of a counter or of what was observed, or the last value of a gauge; 0 when there was nothing.
+function world.metric(name, labels)
+  return recorded:metric(name, labels)
 end
 
 --- Change a setting of the conf file for this spec.
@@ -176,7 +181,10 @@ end
 
 --- For lua/tool/test.lua and the commands, not for specs.
 world.runner = {
-  open = open, close = close, reset = reset, verdict = verdict, running = inside.clock.running,
+  open = open, close = close, reset = reset, verdict = verdict,
+
+  --- The coroutine of the task that computes at the moment; nil: the spec itself does.
+  running = function() return inside.clock.tasks.current and inside.clock.tasks.current.co end,
 
   --- Functions of a module of the host that a spec has as they are.
   untouched = function(module)
@@ -192,7 +200,7 @@ world.runner = {
   use_source = function(path, text) sources[path] = text end,
 
   --- @param place_of fun(co: thread): string  "file:line: " of what it was doing
-  show_places = function(place_of) inside.clock.place_of = place_of end,
+  show_places = function(place_of) inside.clock.tasks.place_of = place_of end,
 
   --- @param find fun(path: string): string?  the text of a fixture
   find_fixtures = function(find)

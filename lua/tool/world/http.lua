@@ -7,21 +7,16 @@ local headers_of = require "tool.world.headers"
 local DEFAULT_TIMEOUT_MS = 10000
 local DEFAULT_MAX_BODY_BYTES = 4 * 1024 * 1024
 
+local INSIDE = {} -- key of what specs do not see
+
 local http = {}
 
-local function fits(wanted, url)
-  if wanted:sub(-1) == "*" then return url:sub(1, #wanted - 1) == wanted:sub(1, -2) end
-  return wanted == url
-end
+-- ---- what specs see ----
 
-local function body_of(answer, fixture)
-  if answer.json ~= nil then return host.json.encode(answer.json, { sorted = true }) end
-  if answer.file then return fixture(answer.file, "text") end
-  return answer.body or ""
-end
+local Http = {}
+Http.__index = Http
 
 local KNOWN = { status = true, headers = true, body = true, json = true, file = true, error = true, after_ms = true, times = true }
-
 http.answer_members = KNOWN -- what the annotations are compared with
 
 local function check_answer(answer)
@@ -32,91 +27,102 @@ local function check_answer(answer)
   end
 end
 
---- @param world table  {clock, unexpected, fixture}
+--- Prepare the answer to a method and an address; one that ends with * is for all that begin so.
+function Http:reply(method, url, answer)
+  check_answer(answer)
+  local replies = self[INSIDE].replies
+  replies[#replies + 1] = { method = method:upper(), url = url, answer = answer, left = type(answer) == "table" and answer.times }
+  return self
+end
+
+-- ---- the answer to a call ----
+
+local function fits(wanted, url)
+  if wanted:sub(-1) == "*" then return url:sub(1, #wanted - 1) == wanted:sub(1, -2) end
+  return wanted == url
+end
+
+local function take(replies, method, url)
+  for _, reply in ipairs(replies) do
+    if reply.method == method and fits(reply.url, url) and reply.left ~= 0 then
+      reply.left = reply.left and reply.left - 1
+      return reply.answer
+    end
+  end
+end
+
+local function body_of(answer, fixture)
+  if answer.json ~= nil then return host.json.encode(answer.json, { sorted = true }) end
+  if answer.file then return fixture(answer.file, "text") end
+  return answer.body or ""
+end
+
+local function hand_over(body, request)
+  if not request.on_piece then return body end
+  if #body > 0 then request.on_piece(body) end
+  return ""
+end
+
+-- No answer: a timeout takes the time it takes.
+local function fail(code, after_ms)
+  host.task.sleep(after_ms)
+  return nil, failure(code, { service = "http", text = code })
+end
+
+local function play(answer, request, fixture)
+  local timeout_ms, began_ms = request.timeout_ms or DEFAULT_TIMEOUT_MS, host.time.monotonic_ms()
+  local after_ms = answer.after_ms or 0
+  if answer.error == "timeout" or after_ms >= timeout_ms then return fail("timeout", timeout_ms) end
+  if answer.error then return fail(answer.error, after_ms) end
+  if after_ms > 0 then host.task.sleep(after_ms) end
+  local body = body_of(answer, fixture)
+  if #body > (request.max_body_bytes or DEFAULT_MAX_BODY_BYTES) then
+    return nil, failure("too_big", { service = "http", text = "the answer is longer than max_body_bytes" })
+  end
+  local headers = headers_of(answer.headers)
+  if answer.json ~= nil then headers["content-type"] = headers["content-type"] or "application/json" end
+  return { status = answer.status or 200, headers = headers, body = hand_over(body, request),
+    took_ms = host.time.monotonic_ms() - began_ms }
+end
+
+-- ---- the call ----
+
+local function entry_of(request, method)
+  local entry = { method = method, url = request.url, headers = headers_of(request.headers), body = request.body or "",
+    timeout_ms = request.timeout_ms }
+  local decoded = host.json.decode(entry.body)
+  entry.json = type(decoded) == "table" and decoded or nil
+  return entry
+end
+
+local UNEXPECTED = "nobody expected %s %s: prepare it with world.http:reply(\"%s\", \"%s\", { … })"
+
+local function ask(self, request)
+  if type(request) ~= "table" or type(request.url) ~= "string" then error("host.http.request takes a table with an url", 3) end
+  local method, url = (request.method or "GET"):upper(), request.url
+  local entry, inside = entry_of(request, method), self[INSIDE]
+  self.asked[#self.asked + 1] = entry
+  if not url:find "^https?://[^/%s]" then return nil, failure("invalid_url", { service = "http", text = url }) end
+  local answer = take(inside.replies, method, url)
+  if not answer then return inside.world.unexpected(UNEXPECTED:format(method, url, method, url)) end
+  if type(answer) == "function" then answer = answer(entry) end
+  return play(answer, request, inside.world.fixture)
+end
+
+-- ---- for tool.world ----
+
+--- @param world table  {unexpected, fixture}
 function http.new(world)
-  local made = { asked = {} } -- what specs see
-  local part = { public = made }
-  local replies
+  return setmetatable({ asked = {}, [INSIDE] = { world = world, replies = {} } }, Http)
+end
 
-  --- Prepare the answer to a method and an address; one that ends with * is for all that begin so.
-  function made:reply(method, url, answer)
-    check_answer(answer)
-    replies[#replies + 1] = { method = method:upper(), url = url, answer = answer, left = type(answer) == "table" and answer.times }
-    return made
-  end
+function http.replacements(self)
+  return { http = { request = function(request) return ask(self, request) end } }
+end
 
-  local function take(method, url)
-    for _, reply in ipairs(replies) do
-      if reply.method == method and fits(reply.url, url) and reply.left ~= 0 then
-        reply.left = reply.left and reply.left - 1
-        return reply.answer
-      end
-    end
-  end
-
-  local function fail_after(answer, request)
-    local timeout_ms = request.timeout_ms or DEFAULT_TIMEOUT_MS
-    host.task.sleep(answer.error == "timeout" and timeout_ms or answer.after_ms or 0)
-    return nil, failure(answer.error, { service = "http", text = answer.error })
-  end
-
-  local function hand_over(body, request)
-    if not request.on_piece then return body end
-    if #body > 0 then request.on_piece(body) end
-    return ""
-  end
-
-  local function play(answer, request)
-    local timeout_ms, began_ms = request.timeout_ms or DEFAULT_TIMEOUT_MS, host.time.monotonic_ms()
-    if answer.error then return fail_after(answer, request) end
-    if (answer.after_ms or 0) >= timeout_ms then return fail_after({ error = "timeout" }, request) end
-    if answer.after_ms then host.task.sleep(answer.after_ms) end
-    local body = body_of(answer, world.fixture)
-    if #body > (request.max_body_bytes or DEFAULT_MAX_BODY_BYTES) then
-      return nil, failure("too_big", { service = "http", text = "the answer is longer than max_body_bytes" })
-    end
-    local headers = headers_of(answer.headers)
-    if answer.json ~= nil then headers["content-type"] = headers["content-type"] or "application/json" end
-    return { status = answer.status or 200, headers = headers, body = hand_over(body, request),
-      took_ms = host.time.monotonic_ms() - began_ms }
-  end
-
-  local function record(request, method)
-    local entry = { method = method, url = request.url, headers = headers_of(request.headers), body = request.body or "",
-      timeout_ms = request.timeout_ms }
-    local ok, decoded = pcall(host.json.decode, entry.body)
-    entry.json = ok and type(decoded) == "table" and decoded or nil
-    made.asked[#made.asked + 1] = entry
-    return entry
-  end
-
-  local function ask(request)
-    if type(request) ~= "table" or type(request.url) ~= "string" then error("host.http.request takes a table with an url", 2) end
-    local method = (request.method or "GET"):upper()
-    local entry = record(request, method)
-    if not request.url:find "^https?://[^/%s]" then
-      return nil, failure("invalid_url", { service = "http", text = request.url })
-    end
-    local answer = take(method, request.url)
-    if not answer then
-      return world.unexpected(("nobody expected %s %s: prepare it with world.http:reply(\"%s\", \"%s\", { … })"):format(method,
-        request.url, method, request.url))
-    end
-    if type(answer) == "function" then answer = answer(entry) end
-    return play(answer, request)
-  end
-
-  function part.replacements()
-    return { http = { request = ask } }
-  end
-
-  function part.reset()
-    replies = {}
-    for index = #made.asked, 1, -1 do made.asked[index] = nil end
-  end
-
-  part.reset()
-  return part
+function http.reset(self)
+  self[INSIDE].replies = {}
+  for index = #self.asked, 1, -1 do self.asked[index] = nil end
 end
 
 return http

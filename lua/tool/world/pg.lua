@@ -2,7 +2,12 @@
 --- nothing was prepared for raises, and fails the spec. What the application writes into its outbox is kept by itself.
 local failure = require "kit.failure"
 
-local pg = {}
+local INSIDE = {} -- key of what specs do not see
+
+-- ---- what specs see ----
+
+local Pg = {}
+Pg.__index = Pg
 
 local function squeezed(sql)
   return (sql:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", ""))
@@ -14,15 +19,34 @@ local function pattern_of(piece)
   return (escaped:gsub("…", ".-"))
 end
 
-local VALUE = {}
-
-local function value_of(parameter)
-  if type(parameter) == "table" and getmetatable(parameter) == VALUE then return parameter.value end
-  return parameter
+--- Prepare the answer to every statement that contains this piece (… stands for anything): rows, a count, a failure as
+--- { error = "sqlstate_23505" }, or a function of the parameters that gives one of these.
+function Pg:reply(piece, answer, options)
+  local replies = self[INSIDE].replies
+  replies[#replies + 1] = { pattern = pattern_of(piece), answer = answer, left = options and options.times }
+  return self
 end
 
+--- Postgres is away from now on; up() brings it back.
+function Pg:down()
+  self[INSIDE].is_down = true
+end
+
+function Pg:up()
+  self[INSIDE].is_down = false
+end
+
+-- ---- values ----
+
+local Value = {} -- what pg.json and the like make of a parameter
+
 local function wrap(value)
-  return setmetatable({ value = value }, VALUE)
+  return setmetatable({ value = value }, Value)
+end
+
+local function value_of(parameter)
+  if type(parameter) == "table" and getmetatable(parameter) == Value then return parameter.value end
+  return parameter
 end
 
 -- Rows, a count, or a failure as host.pg gives them.
@@ -37,119 +61,105 @@ local function result_of(answer)
   return rows
 end
 
+local function away()
+  return nil, failure("unavailable", { service = "pg", text = "Postgres is away" })
+end
+
+-- ---- statements ----
+
+local function take(replies, sql)
+  for _, reply in ipairs(replies) do
+    if reply.left ~= 0 and sql:find(reply.pattern) then
+      reply.left = reply.left and reply.left - 1
+      return reply
+    end
+  end
+end
+
+local function add_to_outbox(inside, kind, queue, payload)
+  inside.last_id = inside.last_id + 1
+  local list = inside.pending or inside.world.outbox
+  list[#list + 1] = { id = inside.last_id, kind = kind, queue = queue, payload = payload, data = payload.data, attempts = 0 }
+  return { { id = inside.last_id } }
+end
+
+-- What the application says by itself whenever it has something to send.
+local function know(inside, sql, values)
+  if sql:find "^INSERT INTO outbox" then return add_to_outbox(inside, unpack(values, 1, values.n)) end
+  if sql:find "^SELECT pg_notify" then return { {} } end
+end
+
+local UNEXPECTED = "nobody expected the statement %s: prepare it with world.pg:reply(\"…\", { … })"
+
+local function query(self, sql, ...)
+  local inside, shown, values = self[INSIDE], squeezed(sql), { n = select("#", ...) }
+  for index = 1, values.n do values[index] = value_of((select(index, ...))) end
+  self.asked[#self.asked + 1] = { sql = shown, parameters = { unpack(values, 1, values.n) } }
+  if inside.is_down then return away() end
+  local reply = take(inside.replies, shown)
+  if not reply then
+    local known = know(inside, shown, values)
+    return result_of(known or inside.world.unexpected(UNEXPECTED:format(shown)))
+  end
+  if type(reply.answer) ~= "function" then return result_of(reply.answer) end
+  return result_of(reply.answer(unpack(values, 1, values.n)))
+end
+
+local function one(self, ...)
+  local rows, problem = query(self, ...)
+  if not rows then return nil, problem end
+  return rows[1]
+end
+
+-- ---- transactions ----
+
+-- What a function wrote into the outbox counts when it ends well.
+local function keep_when_well(inside, outer, ok, first, problem, ...)
+  local written = inside.pending
+  inside.pending = outer
+  if not ok then error(first, 0) end
+  if first == nil and problem ~= nil then return nil, problem, ... end
+  local list = outer or inside.world.outbox
+  for _, entry in ipairs(written) do list[#list + 1] = entry end
+  return first, problem, ...
+end
+
+local function within(self, fn)
+  local inside = self[INSIDE]
+  if inside.is_down then return away() end
+  local outer = inside.pending
+  inside.pending = {}
+  return keep_when_well(inside, outer, pcall(fn, {
+    query = function(_, ...) return query(self, ...) end,
+    one = function(_, ...) return one(self, ...) end,
+    savepoint = function(_, inner) return within(self, inner) end,
+  }))
+end
+
+-- ---- for tool.world ----
+
+local pg = {}
+
 --- @param world table  {unexpected, outbox}
 function pg.new(world)
-  local made = { asked = {} } -- what specs see
-  local part = { public = made }
-  local replies, is_down, last_id
-  local pending -- entries of the outbox that the open transaction wrote
+  local made = setmetatable({ asked = {}, [INSIDE] = { world = world } }, Pg)
+  pg.reset(made)
+  return made
+end
 
-  --- Prepare the answer to every statement that contains this piece (… stands for anything): rows, a count, a failure as
-  --- { error = "sqlstate_23505" }, or a function of the parameters that gives one of these.
-  function made:reply(piece, answer, options)
-    replies[#replies + 1] = { pattern = pattern_of(piece), answer = answer, left = options and options.times }
-    return made
-  end
+function pg.replacements(self)
+  return { pg = {
+    query = function(...) return query(self, ...) end, one = function(...) return one(self, ...) end,
+    transaction = function(fn) return within(self, fn) end,
+    json = wrap, bytea = wrap, array = wrap,
+    is_up = function() return not self[INSIDE].is_down end, listen = function() return { close = function() end } end,
+  } }
+end
 
-  --- Postgres is away from now on; up() brings it back.
-  function made:down()
-    is_down = true
-  end
-
-  function made:up()
-    is_down = false
-  end
-
-  local function take(sql)
-    for _, reply in ipairs(replies) do
-      if reply.left ~= 0 and sql:find(reply.pattern) then
-        reply.left = reply.left and reply.left - 1
-        return reply
-      end
-    end
-  end
-
-  local function add_to_outbox(kind, queue, payload)
-    last_id = last_id + 1
-    payload = value_of(payload)
-    local entry = { id = last_id, kind = kind, queue = queue, payload = payload, data = payload.data, attempts = 0 }
-    local list = pending or world.outbox
-    list[#list + 1] = entry
-    return { { id = last_id } }
-  end
-
-  -- What the application does by itself whenever it has something to send.
-  local function know(sql, parameters)
-    if sql:find "^INSERT INTO outbox" then return add_to_outbox(unpack(parameters, 1, parameters.n)) end
-    if sql:find "^SELECT pg_notify" then return { {} } end
-  end
-
-  local function query(sql, ...)
-    local parameters = { n = select("#", ...), ... }
-    local shown = squeezed(sql)
-    local values = {}
-    for index = 1, parameters.n do values[index] = value_of(parameters[index]) end
-    made.asked[#made.asked + 1] = { sql = shown, parameters = values }
-    if is_down then return nil, failure("unavailable", { service = "pg", text = "Postgres is away" }) end
-    local reply = take(shown)
-    if reply then
-      local answer = reply.answer
-      if type(answer) == "function" then answer = answer(unpack(values, 1, parameters.n)) end
-      return result_of(answer)
-    end
-    local known = know(shown, parameters)
-    if known then return result_of(known) end
-    return world.unexpected(("nobody expected the statement %s: prepare it with world.pg:reply(\"…\", { … })"):format(shown))
-  end
-
-  local function one(sql, ...)
-    local rows, problem = query(sql, ...)
-    if not rows then return nil, problem end
-    return rows[1]
-  end
-
-  local Transaction = {}
-  Transaction.__index = Transaction
-  function Transaction:query(...) return query(...) end -- luacheck: ignore 212
-  function Transaction:one(...) return one(...) end -- luacheck: ignore 212
-
-  -- What a function wrote into the outbox counts when it ends well.
-  local function keep_when_well(outer, written, ok, first, problem, ...)
-    pending = outer
-    if not ok then error(first, 0) end
-    if first == nil and problem ~= nil then return nil, problem, ... end
-    local list = pending or world.outbox
-    for _, entry in ipairs(written) do list[#list + 1] = entry end
-    return first, problem, ...
-  end
-
-  local function within(fn)
-    local outer, written = pending, {}
-    pending = written
-    return keep_when_well(outer, written, pcall(fn, setmetatable({}, Transaction)))
-  end
-
-  function Transaction:savepoint(fn) return within(fn) end -- luacheck: ignore 212
-
-  local function transaction(fn)
-    if is_down then return nil, failure("unavailable", { service = "pg", text = "Postgres is away" }) end
-    return within(fn)
-  end
-
-  function part.replacements()
-    return { pg = {
-      query = query, one = one, transaction = transaction, json = wrap, bytea = wrap, array = wrap,
-      is_up = function() return not is_down end, listen = function() return { close = function() end } end,
-    } }
-  end
-
-  function part.reset()
-    replies, is_down, last_id, pending = {}, false, 0, nil
-    for index = #made.asked, 1, -1 do made.asked[index] = nil end
-  end
-
-  part.reset()
-  return part
+function pg.reset(self)
+  local inside = self[INSIDE]
+  inside.replies, inside.is_down, inside.last_id, inside.pending = {}, false, 0, nil
+  for index = #self.asked, 1, -1 do self.asked[index] = nil end
 end
 
 return pg

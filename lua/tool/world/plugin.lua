@@ -18,7 +18,7 @@ plugin.methods = Plugins -- what the annotations are compared with
 
 -- Do something, let what it began end, and give what was counted to the metrics.
 local function settle(self, act)
-  local result, problem = self.world.clock.settle(act)
+  local result, problem = self.world.clock.tasks:settle(act)
   self.set:flush()
   return result, problem
 end

@@ -3,8 +3,6 @@
 local events = require "services.events"
 local failure = require "kit.failure"
 
-local records = {}
-
 local function clear(list)
   for index = #list, 1, -1 do list[index] = nil end
 end
@@ -62,19 +60,19 @@ local function shared_by(clock, kept)
   local shared = {}
   local function live(key)
     local entry = kept[key]
-    if entry and entry.ends_ms and entry.ends_ms <= clock.monotonic_ms() then
+    if entry and entry.ends_ms and entry.ends_ms <= clock:monotonic_ms() then
       kept[key] = nil
       return nil
     end
     return entry
   end
   local function put(key, value, ttl_ms)
-    kept[key] = { value = value, ends_ms = ttl_ms and clock.monotonic_ms() + math.max(1, ttl_ms) }
+    kept[key] = { value = value, ends_ms = ttl_ms and clock:monotonic_ms() + math.max(1, ttl_ms) }
     return true
   end
   function shared.get(key)
     local entry = live(key)
-    if entry then return entry.value, entry.ends_ms and entry.ends_ms - clock.monotonic_ms() end
+    if entry then return entry.value, entry.ends_ms and entry.ends_ms - clock:monotonic_ms() end
   end
   function shared.set(key, value, ttl_ms)
     check_value(value)
@@ -106,49 +104,46 @@ end
 
 -- ---- all of it ----
 
+local records = {}
+
+local Records = {}
+Records.__index = Records
+
+--- The sum of a counter or of what was observed, or the last value of a gauge; 0 when there was nothing.
+function Records:metric(name, labels)
+  local sum = 0
+  for _, entry in ipairs(self.metrics) do
+    if entry.name == name and has_labels(entry.labels, labels) then
+      sum = entry.is_gauge and entry.value or sum + entry.value
+    end
+  end
+  return sum
+end
+
 --- @param clock table
 --- @param real_metrics table  host.metrics as it was
 function records.new(clock, real_metrics)
-  local self = { logs = {}, metrics = {}, events = {} }
-  local kept, bring_back
+  return setmetatable({ logs = {}, metrics = {}, events = {}, kept = {}, clock = clock, real_metrics = real_metrics }, Records)
+end
 
-  --- The sum of a counter or of what was observed, or the last value of a gauge; 0 when there was nothing.
-  function self.metric(name, labels)
-    local sum = 0
-    for _, entry in ipairs(self.metrics) do
-      if entry.name == name and has_labels(entry.labels, labels) then
-        sum = entry.is_gauge and entry.value or sum + entry.value
-      end
-    end
-    return sum
+function records.replacements(self)
+  return { log = log_into(self.logs), metrics = metrics_into(self.metrics, self.real_metrics), shared = shared_by(self.clock, self.kept) }
+end
+
+function records.reset(self)
+  for _, list in ipairs { self.logs, self.metrics, self.events } do clear(list) end
+  for key in pairs(self.kept) do self.kept[key] = nil end
+  records.close(self)
+  self.bring_back = events.alone()
+  for _, name in ipairs(events.names()) do
+    events.subscribe(name, function(payload) self.events[#self.events + 1] = { name = name, payload = payload } end)
   end
+end
 
-  local function listen()
-    bring_back = events.alone()
-    for _, name in ipairs(events.names()) do
-      events.subscribe(name, function(payload) self.events[#self.events + 1] = { name = name, payload = payload } end)
-    end
-  end
-
-  function self.replacements()
-    kept = {}
-    return { log = log_into(self.logs), metrics = metrics_into(self.metrics, real_metrics), shared = shared_by(clock, kept) }
-  end
-
-  function self.reset()
-    for _, list in ipairs { self.logs, self.metrics, self.events } do clear(list) end
-    for key in pairs(kept or {}) do kept[key] = nil end
-    self.close()
-    listen()
-  end
-
-  --- Who heard of events before hears of them again.
-  function self.close()
-    if bring_back then bring_back() end
-    bring_back = nil
-  end
-
-  return self
+--- Who heard of events before hears of them again.
+function records.close(self)
+  if self.bring_back then self.bring_back() end
+  self.bring_back = nil
 end
 
 return records

@@ -4,7 +4,57 @@ local host = host
 local commands = require "tool.world.redis_commands"
 local failure = require "kit.failure"
 
-local redis = {}
+local INSIDE = {} -- key of what specs do not see
+
+-- ---- what specs see ----
+
+local Redis = {}
+Redis.__index = Redis
+
+--- Redis is away from now on; up() brings it back.
+function Redis:down()
+  self[INSIDE].is_down = true
+end
+
+function Redis:up()
+  self[INSIDE].is_down = false
+end
+
+-- ---- what commands work on ----
+
+local Store = {}
+Store.__index = Store
+
+function Store:now_ms()
+  return self.clock:now() * 1000
+end
+
+--- The entry of a key, {kind, value, ends_ms}; nil when there is none any more.
+function Store:get(key)
+  local entry = self.keys[key]
+  if entry and entry.ends_ms and entry.ends_ms <= self:now_ms() then
+    self.keys[key] = nil
+    return nil
+  end
+  return entry
+end
+
+function Store:put(key, kind, value)
+  self.keys[key] = { kind = kind, value = value }
+  return self.keys[key]
+end
+
+function Store:drop(key)
+  self.keys[key] = nil
+end
+
+function Store:publish(channel, message)
+  local list = self.subscribers[channel] or {}
+  for _, fn in ipairs({ unpack(list) }) do host.task.spawn_with({ label = "message of " .. channel }, fn, message) end
+  return #list
+end
+
+-- ---- what goes in and out ----
 
 local function refused(text)
   return nil, failure("redis_error", { service = "redis", text = text })
@@ -59,130 +109,96 @@ local function from_script(value)
   return list
 end
 
+-- ---- commands ----
+
+-- nil and a text when Redis would refuse it.
+local function run(inside, name, arguments)
+  local command = commands[name:upper()]
+  if not command then
+    return inside.world.unexpected(("the Redis of specs does not know %s: use another command, or the real services"):format(name:upper()))
+  end
+  if arguments.n < command.min or arguments.n > command.max then
+    return nil, ("ERR wrong number of arguments for '%s' command"):format(name:lower())
+  end
+  return command.run(inside.store, unpack(arguments, 1, arguments.n))
+end
+
+local function note(self, name, arguments)
+  self.asked[#self.asked + 1] = table.concat({ name:upper(), unpack(arguments, 1, arguments.n) }, " ")
+end
+
+local function away()
+  return nil, failure("unavailable", { service = "redis", text = "Redis is away" })
+end
+
+local function command(self, name, ...)
+  local arguments = arguments_of(...)
+  note(self, name, arguments)
+  if self[INSIDE].is_down then return away() end
+  local reply, problem = run(self[INSIDE], name, arguments)
+  if problem then return refused(problem) end
+  return shown(reply)
+end
+
+local function script_environment(inside, script_keys, arguments)
+  local function call(name, ...)
+    local reply, problem = run(inside, name, arguments_of(...))
+    if problem then error(problem, 0) end
+    return for_script(reply)
+  end
+  local environment = { KEYS = script_keys, ARGV = arguments, string = string, table = table, math = math,
+    redis = { call = call, error_reply = function(text) return error(text, 0) end, status_reply = tostring } }
+  for _, word in ipairs(SCRIPT_WORDS) do environment[word] = here[word] end
+  return environment
+end
+
+local function eval(self, script, script_keys, arguments)
+  local keys = arguments_of(unpack(script_keys))
+  note(self, "EVAL", keys)
+  if self[INSIDE].is_down then return away() end
+  local chunk, problem = host.script.compile(script, "script of EVAL",
+    script_environment(self[INSIDE], keys, arguments_of(unpack(arguments))))
+  if not chunk then return refused(problem) end
+  local ok, value = pcall(chunk)
+  if not ok then return refused(tostring(value)) end
+  return shown(from_script(value))
+end
+
+local function subscribe(self, channel, fn)
+  local subscribers = self[INSIDE].store.subscribers
+  local list = subscribers[channel] or {}
+  subscribers[channel], list[#list + 1] = list, fn
+  return { close = function()
+    for index, known in ipairs(list) do
+      if known == fn then return table.remove(list, index) end
+    end
+  end }
+end
+
+-- ---- for tool.world ----
+
+local redis = {}
+
 --- @param world table  {clock, unexpected}
 function redis.new(world)
-  local made = { asked = {} } -- what specs see
-  local part = { public = made }
-  local keys, subscribers, is_down
+  local made = setmetatable({ asked = {}, [INSIDE] = { world = world } }, Redis)
+  redis.reset(made)
+  return made
+end
 
-  local store = {}
+function redis.replacements(self)
+  local function plain(...) return command(self, ...) end
+  return { redis = {
+    command = plain, eval = function(...) return eval(self, ...) end, subscribe = function(...) return subscribe(self, ...) end,
+    is_up = function() return not self[INSIDE].is_down end,
+    dedicated = function(fn) return fn({ command = function(_, ...) return plain(...) end }) end,
+  } }
+end
 
-  function store.now_ms()
-    return world.clock.now() * 1000
-  end
-
-  --- The entry of a key, {kind, value, ends_ms}; nil when there is none any more.
-  function store.get(key)
-    local entry = keys[key]
-    if entry and entry.ends_ms and entry.ends_ms <= store.now_ms() then
-      keys[key] = nil
-      return nil
-    end
-    return entry
-  end
-
-  function store.put(key, kind, value)
-    keys[key] = { kind = kind, value = value }
-    return keys[key]
-  end
-
-  function store.drop(key)
-    keys[key] = nil
-  end
-
-  function store.publish(channel, message)
-    local list = subscribers[channel] or {}
-    for _, fn in ipairs({ unpack(list) }) do host.task.spawn_with({ label = "message of " .. channel }, fn, message) end
-    return #list
-  end
-
-  -- nil and a text when Redis would refuse it.
-  local function run(name, arguments)
-    local command = commands[name:upper()]
-    if not command then
-      return world.unexpected(("the Redis of specs does not know %s: use another command, or the real services"):format(name:upper()))
-    end
-    if arguments.n < command.min or arguments.n > command.max then
-      return nil, ("ERR wrong number of arguments for '%s' command"):format(name:lower())
-    end
-    return command.run(store, unpack(arguments, 1, arguments.n))
-  end
-
-  local function note(name, arguments)
-    local line = { name:upper() }
-    for index = 1, arguments.n do line[index + 1] = arguments[index] end
-    made.asked[#made.asked + 1] = table.concat(line, " ")
-  end
-
-  local function away()
-    return nil, failure("unavailable", { service = "redis", text = "Redis is away" })
-  end
-
-  local function command(name, ...)
-    local arguments = arguments_of(...)
-    note(name, arguments)
-    if is_down then return away() end
-    local reply, problem = run(name, arguments)
-    if problem then return refused(problem) end
-    return shown(reply)
-  end
-
-  local function script_environment(script_keys, arguments)
-    local function call(name, ...)
-      local reply, problem = run(name, arguments_of(...))
-      if problem then error(problem, 0) end
-      return for_script(reply)
-    end
-    local environment = { KEYS = script_keys, ARGV = arguments, string = string, table = table, math = math,
-      redis = { call = call, error_reply = function(text) return error(text, 0) end, status_reply = tostring } }
-    for _, word in ipairs(SCRIPT_WORDS) do environment[word] = here[word] end
-    return environment
-  end
-
-  local function eval(script, script_keys, arguments)
-    note("EVAL", arguments_of(unpack(script_keys)))
-    if is_down then return away() end
-    local chunk, problem = host.script.compile(script, "script of EVAL",
-      script_environment(arguments_of(unpack(script_keys)), arguments_of(unpack(arguments))))
-    if not chunk then return refused(problem) end
-    local ok, value = pcall(chunk)
-    if not ok then return refused(tostring(value)) end
-    return shown(from_script(value))
-  end
-
-  local function subscribe(channel, fn)
-    local list = subscribers[channel] or {}
-    subscribers[channel], list[#list + 1] = list, fn
-    return { close = function()
-      for index, known in ipairs(list) do
-        if known == fn then table.remove(list, index) break end
-      end
-    end }
-  end
-
-  --- Redis is away from now on; up() brings it back.
-  function made:down()
-    is_down = true
-  end
-
-  function made:up()
-    is_down = false
-  end
-
-  function part.replacements()
-    return { redis = {
-      command = command, eval = eval, subscribe = subscribe, is_up = function() return not is_down end,
-      dedicated = function(fn) return fn({ command = function(_, ...) return command(...) end }) end,
-    } }
-  end
-
-  function part.reset()
-    keys, subscribers, is_down = {}, {}, false
-    for index = #made.asked, 1, -1 do made.asked[index] = nil end
-  end
-
-  part.reset()
-  return part
+function redis.reset(self)
+  local inside = self[INSIDE]
+  inside.is_down, inside.store = false, setmetatable({ clock = inside.world.clock, keys = {}, subscribers = {} }, Store)
+  for index = #self.asked, 1, -1 do self.asked[index] = nil end
 end
 
 return redis

@@ -6,7 +6,7 @@ local define, value_of, each_pair, integer = values.definer(commands), values.of
 local NO_INTEGER, NO_FLOAT, SYNTAX, ANY = values.NO_INTEGER, values.NO_FLOAT, values.SYNTAX, values.ANY
 
 local function drop_when_empty(store, key, value)
-  if next(value) == nil then store.drop(key) end
+  if next(value) == nil then store:drop(key) end
 end
 
 -- Hashes, sets and sorted sets are tables by field or member; how many they have, and taking some away, is the same.
@@ -166,8 +166,8 @@ define("LRANGE", 3, 3, slice)
 define("LTRIM", 3, 3, function(store, key, first, last)
   local part, problem = slice(store, key, first, last)
   if not part then return nil, problem end
-  local entry = store.get(key)
-  if entry and #part == 0 then store.drop(key) elseif entry then entry.value = part end
+  local entry = store:get(key)
+  if entry and #part == 0 then store:drop(key) elseif entry then entry.value = part end
   return "OK"
 end)
 

@@ -11,7 +11,7 @@ local NO_INTEGER, SYNTAX, ANY = values.NO_INTEGER, values.SYNTAX, values.ANY
 -- ---- texts ----
 
 local function text_of(store, key)
-  local entry = store.get(key)
+  local entry = store:get(key)
   if entry and entry.kind ~= "string" then return nil, values.WRONG_TYPE end
   return entry and entry.value, nil, entry
 end
@@ -24,24 +24,24 @@ define("STRLEN", 1, 1, function(store, key)
 end)
 define("GETDEL", 1, 1, function(store, key)
   local text, problem = text_of(store, key)
-  if text then store.drop(key) end
+  if text then store:drop(key) end
   return text, problem
 end)
 define("GETSET", 2, 2, function(store, key, value)
   local text, problem = text_of(store, key)
   if problem then return nil, problem end
-  store.put(key, "string", value)
+  store:put(key, "string", value)
   return text
 end)
 define("SETNX", 2, 2, function(store, key, value)
-  if store.get(key) then return 0 end
-  store.put(key, "string", value)
+  if store:get(key) then return 0 end
+  store:put(key, "string", value)
   return 1
 end)
 define("APPEND", 2, 2, function(store, key, value)
   local text, problem, entry = text_of(store, key)
   if problem then return nil, problem end
-  entry = entry or store.put(key, "string", "")
+  entry = entry or store:put(key, "string", "")
   entry.value = (text or "") .. value
   return #entry.value
 end)
@@ -70,15 +70,15 @@ end
 define("SET", 2, ANY, function(store, key, value, ...)
   local options, problem = read_set_options(...)
   if not options then return nil, problem end
-  local before = store.get(key)
+  local before = store:get(key)
   local old
   if options.GET then
     old, problem = text_of(store, key)
     if problem then return nil, problem end
   end
   if options.NX and before or options.XX and not before then return old end
-  local entry = store.put(key, "string", value)
-  if options.ttl_ms then entry.ends_ms = store.now_ms() + options.ttl_ms end
+  local entry = store:put(key, "string", value)
+  if options.ttl_ms then entry.ends_ms = store:now_ms() + options.ttl_ms end
   if options.KEEPTTL and before then entry.ends_ms = before.ends_ms end
   if options.GET then return old end
   return "OK"
@@ -87,13 +87,13 @@ define("SETEX", 3, 3, function(store, key, seconds, value)
   local number = integer(seconds)
   if not number then return nil, NO_INTEGER end
   if number <= 0 then return nil, "ERR invalid expire time in 'setex' command" end
-  store.put(key, "string", value).ends_ms = store.now_ms() + number * 1000
+  store:put(key, "string", value).ends_ms = store:now_ms() + number * 1000
   return "OK"
 end)
 define("MGET", 1, ANY, function(store, ...)
   local list = { n = select("#", ...) }
   for index, key in ipairs { ... } do
-    local entry = store.get(key)
+    local entry = store:get(key)
     list[index] = entry and entry.kind == "string" and entry.value or nil
   end
   return list
@@ -104,7 +104,7 @@ local function add(store, key, delta)
   if problem then return nil, problem end
   local number = integer(text or "0")
   if not number or not delta then return nil, NO_INTEGER end
-  entry = entry or store.put(key, "string", "0")
+  entry = entry or store:put(key, "string", "0")
   entry.value = ("%.0f"):format(number + delta)
   return number + delta
 end
@@ -122,22 +122,22 @@ end)
 define("DEL UNLINK", 1, ANY, function(store, ...)
   local gone = 0
   for _, key in ipairs { ... } do
-    if store.get(key) then gone = gone + 1 end
-    store.drop(key)
+    if store:get(key) then gone = gone + 1 end
+    store:drop(key)
   end
   return gone
 end)
 define("EXISTS", 1, ANY, function(store, ...)
   local found = 0
-  for _, key in ipairs { ... } do found = found + (store.get(key) and 1 or 0) end
+  for _, key in ipairs { ... } do found = found + (store:get(key) and 1 or 0) end
   return found
 end)
 define("TYPE", 1, 1, function(store, key)
-  local entry = store.get(key)
+  local entry = store:get(key)
   return entry and entry.kind or "none"
 end)
 define("PERSIST", 1, 1, function(store, key)
-  local entry = store.get(key)
+  local entry = store:get(key)
   if not entry or not entry.ends_ms then return 0 end
   entry.ends_ms = nil
   return 1
@@ -145,10 +145,10 @@ end)
 
 local function expire(unit_ms)
   return function(store, key, time)
-    local number, entry = integer(time), store.get(key)
+    local number, entry = integer(time), store:get(key)
     if not number then return nil, NO_INTEGER end
     if not entry then return 0 end
-    entry.ends_ms = store.now_ms() + number * unit_ms
+    entry.ends_ms = store:now_ms() + number * unit_ms
     return 1
   end
 end
@@ -157,20 +157,20 @@ define("PEXPIRE", 2, 2, expire(1))
 
 local function time_left(unit_ms)
   return function(store, key)
-    local entry = store.get(key)
+    local entry = store:get(key)
     if not entry then return -2 end
     if not entry.ends_ms then return -1 end
-    return math.floor((entry.ends_ms - store.now_ms()) / unit_ms + 0.5)
+    return math.floor((entry.ends_ms - store:now_ms()) / unit_ms + 0.5)
   end
 end
 define("TTL", 1, 1, time_left(1000))
 define("PTTL", 1, 1, time_left(1))
 
 define("TIME", 0, 0, function(store)
-  local ms = store.now_ms()
+  local ms = store:now_ms()
   return { ("%.0f"):format(math.floor(ms / 1000)), ("%.0f"):format(math.floor(ms % 1000 * 1000)) }
 end)
 define("PING", 0, 0, function() return "PONG" end)
-define("PUBLISH", 2, 2, function(store, channel, message) return store.publish(channel, message) end)
+define("PUBLISH", 2, 2, function(store, channel, message) return store:publish(channel, message) end)
 
 return commands

@@ -21,8 +21,8 @@ end
 
 --- The value of a key of this kind; a new one when `make` is set. nil and a text when it is of another kind.
 function values.of(store, key, kind, make)
-  local entry = store.get(key)
-  if not entry and make then entry = store.put(key, kind, {}) end
+  local entry = store:get(key)
+  if not entry and make then entry = store:put(key, kind, {}) end
   if not entry then return nil end
   if entry.kind ~= kind then return nil, values.WRONG_TYPE end
   return entry.value

@@ -14,8 +14,11 @@ describe("the annotations of tool.world", function()
 
   local function names_of(content)
     local names = {}
-    for name in pairs(content) do
-      if name ~= "runner" and name ~= "__index" then names[#names + 1] = name end
+    local methods = getmetatable(content) and getmetatable(content).__index or {}
+    for _, part in ipairs { content, methods } do
+      for name in pairs(part) do
+        if type(name) == "string" and name ~= "runner" and name ~= "__index" then names[#names + 1] = name end
+      end
     end
     table.sort(names)
     return names

@@ -1,7 +1,7 @@
 -- needs services: the Redis of specs is compared with the real one, command by command.
-local clock = { now = host.time.now, monotonic_ms = host.time.monotonic_ms }
-local fake = require("tool.world.redis").new({ clock = clock, unexpected = error })
-local fake_redis = fake.replacements().redis
+local world_redis = require "tool.world.redis"
+local fake = world_redis.new({ clock = { now = host.time.now }, unexpected = error })
+local fake_redis = world_redis.replacements(fake).redis
 local real = host.redis
 
 local PREFIX = ("spec:fake:%s:"):format(host.crypto.uuid())
@@ -59,7 +59,7 @@ end
 describe("the Redis of specs", function()
   for name, story in pairs(STORIES) do
     it(("says of %s what the real one says"):format(name), function()
-      fake.reset()
+      world_redis.reset(fake)
       for index, words in ipairs(steps_of(story)) do
         local line = ("step %d: %s"):format(index, table.concat(words, " "):gsub(PREFIX:gsub("%-", "%%-"), "@"))
         local mine = said(words, fake_redis.command(unpack(words)))
@@ -91,8 +91,8 @@ describe("the Redis of specs", function()
 
   it("lets keys end by the clock of the spec", function()
     local at_s = 1000
-    local own = require("tool.world.redis").new({ clock = { now = function() return at_s end }, unexpected = error })
-    local redis = own.replacements().redis
+    local own = world_redis.new({ clock = { now = function() return at_s end }, unexpected = error })
+    local redis = world_redis.replacements(own).redis
     redis.command("SET", "k", "v", "EX", 10)
     at_s = 1009.9
     assert.equal("v", redis.command("GET", "k"))

@@ -104,6 +104,15 @@ describe("the clock of a spec", function()
     assert.same({ 1, 2, 3 }, order)
   end)
 
+  it("gives a permit back when its holder is stopped", function()
+    local semaphore, got = host.task.semaphore(1), false
+    local holder = host.task.spawn(function() semaphore:with(function() host.task.sleep(1e9) end) end)
+    host.task.spawn(function() semaphore:with(function() got = true end) end)
+    holder:cancel()
+    world.advance(0)
+    assert.is_true(got)
+  end)
+
   it("runs one of those that ask for the same at once", function()
     local runs = 0
     local function ask()
