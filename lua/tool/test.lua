@@ -7,7 +7,8 @@ local root, words, wants_json = ...
 local report = require "tool.test_report"
 
 local DEFAULT_PATHS = { "plugins", "tests/spec" }
-local FREE_FOLDERS = { "plugins/", "tests/spec/rules/", "tests/spec/kit/", "tests/spec/tool/" } -- they need no services
+-- They need no services, but for a file that says `-- needs services`.
+local FREE_FOLDERS = { "plugins/", "tests/spec/rules/", "tests/spec/kit/", "tests/spec/tool/" }
 local SPEC_CPU_MS = 5000       -- of computing without a wait; then the spec is stopped
 local SPEC_WAIT_MS = 120000    -- in all; no deadline of its task, which the code under test would see
 local PROBE_MS = 2000
@@ -84,10 +85,12 @@ end
 local function needs_services(path)
   local short = relative(path)
   if short:sub(1, 1) == "/" then return false end -- an unpacked plugin
+  local text = read_file(path) or ""
+  if text:find("-- needs services", 1, true) then return true end
   for _, folder in ipairs(FREE_FOLDERS) do
-    if short:sub(1, #folder) == folder and not (read_file(path) or ""):find("-- needs services", 1, true) then return false end
+    if short:sub(1, #folder) == folder then return false end
   end
-  return not (read_file(path) or ""):find('require "tool.world"', 1, true)
+  return not text:find "require%s*%(?%s*[\"']tool%.world[\"']"
 end
 
 local function missing_services()
