@@ -4,11 +4,13 @@ local host = host
 local access = require "kit.access"
 local cache = require "kit.cache"
 local cargo_token = require "services.cargo_token"
+local check = require "check"
 local check_session = require "contracts.auth.check_session"
 local events = require "services.events"
 local failure = require "kit.failure"
 local input = require "kit.input"
 local jobs = require "services.jobs"
+local key_rotation = require "services.key_rotation"
 local make_context = require "kit.context"
 local nodes = require "services.nodes"
 local outbox = require "services.outbox"
@@ -241,6 +243,7 @@ local function start()
   jobs.start()
   outbox.start()
   settings.start()
+  key_rotation.start()
   subscriptions.start()
   host.task.spawn(function()
     local token, problem = cargo_token.get()
@@ -250,5 +253,5 @@ end
 
 return {
   routes = routes, dispatch = plugins.wrap(dispatch, { skip = is_operation, refuse = refuse_plainly }), start = start, calls = calls,
-  failed = failed, audience = audience, replay = function(asked, tools) return replay.run(asked, tools, VOLATILE) end,
+  failed = failed, check = check, audience = audience, replay = function(asked, tools) return replay.run(asked, tools, VOLATILE) end,
 }

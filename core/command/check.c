@@ -7,6 +7,7 @@
 #include "script/generation.h"
 #include "script/watchdog.h"
 
+#include <lauxlib.h>
 #include <stdio.h>
 
 static void put_lines(struct buf *out, const char *name, struct slice lines)
@@ -48,6 +49,35 @@ static void print_lines(struct slice problems, struct slice warnings, struct ses
     printf("ok: %u files, %.12s\n", bundle_count(bundle), bundle_hash(bundle));
 }
 
+/* ---- what the application itself finds ---- */
+
+static int l_report(lua_State *L)
+{
+    struct buf *problems = lua_touserdata(L, lua_upvalueindex(1));
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+
+    buf_append(problems, text, len);
+    buf_append_char(problems, '\n');
+    return 0;
+}
+
+/* `check` of the application's table, when there is one: function(report), run as a task since it may wait for the
+ * database. */
+static void application_check(struct session *session, struct buf *problems)
+{
+    lua_State *L = session_lua(session);
+
+    generation_push_member(session_generation(session), "check");
+    if (!lua_isfunction(L, -1)) {
+        lua_pop(L, 1);
+        return;
+    }
+    lua_pushlightuserdata(L, problems);
+    lua_pushcclosure(L, l_report, 1);
+    session_call(session, 1, "check");
+}
+
 int check_run(const struct invocation *invocation)
 {
     struct buf problems = {0}, warnings = {0};
@@ -63,8 +93,10 @@ int check_run(const struct invocation *invocation)
     buf_clear(&problems);
     watchdog_start();
     struct session *session = session_try(invocation, "check", false, &problems);
-    if (session)
+    if (session) {
         migrations_check(invocation, session_conf(session), &problems, &warnings);
+        application_check(session, &problems);
+    }
     if (problems.len > 0 && problems.data[problems.len - 1] != '\n')
         buf_append_char(&problems, '\n');
 

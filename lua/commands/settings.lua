@@ -1,6 +1,7 @@
 --- `fura settings list|set NAME|unset NAME|rotate`: what the panel keeps in the database. A value comes from stdin, so
 --- that no secret stands in a command line; secrets are never shown.
 local key_rotation = require "services.key_rotation"
+local secrets = require "services.secrets"
 local settings = require "services.settings"
 
 local USAGE = "settings list | settings set NAME (value from stdin) | settings unset NAME | settings rotate"
@@ -15,7 +16,10 @@ end
 
 local function describe(row)
   if not row then return "-" end
-  if row.kind == "secret" then return ("set %s (key %s)"):format(host.time.iso8601(row.updated_at), row.key_id) end
+  if row.kind == "secret" then
+    local holds = secrets.holds(row.key_id)
+    return ("set %s (key %s%s)"):format(host.time.iso8601(row.updated_at), row.key_id, holds and "" or ", missing")
+  end
   return host.json.encode(row.value, { sorted = true })
 end
 

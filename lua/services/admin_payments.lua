@@ -153,13 +153,14 @@ end
 
 --- Ask the gateway what became of it and act on that.
 --- @return {outcome: string}?
---- @return table? failure  not_found, not_at_gateway, gateway_unavailable
+--- @return table? failure  not_found, not_at_gateway, gateway_unavailable, encryption_key_missing
 function admin_payments.ask(id, actor)
   local payment, problem = find(id)
   if not payment then return nil, problem end
   if not payment.gateway_id then return nil, failure "not_at_gateway" end
   local object
   object, problem = yookassa.payment(payment.gateway_id)
+  if not object and problem.code == "encryption_key_missing" then return nil, problem end
   if not object then return nil, failure("gateway_unavailable", { text = tostring(problem), retry_after_s = 10 }) end
   local outcome
   outcome, problem = settling.payment(object, "reconcile")

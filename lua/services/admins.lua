@@ -118,13 +118,13 @@ local function is_password(account, password)
   return host.crypto.equal(hash, account.password_hash)
 end
 
--- Uses the code up: the row decides between two logins with the same one.
+-- Uses the code up: the row decides between two logins with the same one. A failure when the code cannot be checked.
 local function take_code(account, code)
   if not account.totp_sealed then return true end
   local secret, problem = secrets.open(account.totp_sealed, totp_context(account.login))
   if not secret then
     host.log.error("one-time secret cannot be opened", { login = account.login, failure = tostring(problem) })
-    return false
+    return nil, problem
   end
   local step = totp.find_step(secret, code, host.time.now(), 0)
   if not step then return false end
@@ -132,21 +132,25 @@ local function take_code(account, code)
     account.id, step) ~= nil
 end
 
--- Which part was wrong is for nobody to learn.
+-- Which part was wrong is for nobody to learn; that no code can be checked, only for who knows the password.
 local function prove(claim)
   local account, problem = find(claim.login)
   if problem then return nil, no_database(problem) end
   local right
   right, problem = is_password(account or NOBODY, claim.password)
   if problem then return nil, problem end
-  if not account or not right or not take_code(account, claim.code) then return nil, failure "login_refused" end
+  if not account or not right then return nil, failure "login_refused" end
+  local passed
+  passed, problem = take_code(account, claim.code)
+  if problem then return nil, problem end
+  if not passed then return nil, failure "login_refused" end
   return account
 end
 
 --- Is it them? Counts the attempt by account and by address.
 --- @param claim {login: string, password: string, code: string, address: string?}
 --- @return {id: integer, login: string, role: string}? account
---- @return table? failure  "login_refused", "login_locked" with `open_at`, "database_unavailable"
+--- @return table? failure  "login_refused", "login_locked" with `open_at`, "encryption_key_missing", "database_unavailable"
 function admins.check(claim)
   local by_account, by_address = "account:" .. claim.login, "address:" .. (claim.address or "local")
   for _, subject in ipairs { by_address, by_account } do

@@ -1,5 +1,6 @@
 --- Seals everything at rest again with the newest of SETTINGS_ENCRYPTION_KEY, so that the older can be taken out.
 local host = host
+local alerts = require "services.alerts"
 local audit = require "services.audit"
 local failure = require "kit.failure"
 local secrets = require "services.secrets"
@@ -7,6 +8,8 @@ local secrets = require "services.secrets"
 local key_rotation = {}
 
 local BATCH = 200
+local SAMPLE = 1000 -- of each table at the start; a wrong key shows in any
+local RETRY_MS = 2000
 
 -- Every sealed column: its table, the columns that make its context, and that context. What a table misses here cannot
 -- be opened once the old key is gone.
@@ -54,6 +57,56 @@ local function rotate_place(place, newest)
     if #rows < BATCH then return counted end
   end
 end
+
+-- ---- what cannot be opened ----
+
+-- A sealed value begins with its version and the id of its key (core/base/crypto.c).
+local function count_keys(place, most)
+  return host.pg.query(([[
+    SELECT encode(substr(sealed, 2, 4), 'hex') AS key_id, count(*) AS count
+    FROM (SELECT %s AS sealed FROM %s WHERE %s IS NOT NULL LIMIT $1::bigint) AS looked_at GROUP BY 1]])
+    :format(place.column, place.table, place.column), most)
+end
+
+--- Keys that something is sealed with and that we do not hold: a sentence for each, with its cure.
+--- @param most? integer  look at no more of each table
+--- @return string[]? sentences
+--- @return table? failure  of the database
+function key_rotation.missing(most)
+  local places, ids, sentences = {}, {}, {}
+  for _, place in ipairs(PLACES) do
+    local rows, problem = count_keys(place, most)
+    if not rows then return nil, problem end
+    for _, row in ipairs(rows) do
+      if not secrets.holds(row.key_id) then
+        if not places[row.key_id] then places[row.key_id], ids[#ids + 1] = {}, row.key_id end
+        table.insert(places[row.key_id], ("%s.%s %d"):format(place.table, place.column, row.count))
+      end
+    end
+  end
+  table.sort(ids)
+  for index, id in ipairs(ids) do
+    sentences[index] = ("SETTINGS_ENCRYPTION_KEY: key %s is missing and what is sealed with it cannot be read (%s): put it back behind the new one (new,old), then run `fura settings rotate`")
+      :format(id, table.concat(places[id], ", "))
+  end
+  return sentences
+end
+
+local function tell_missing()
+  local sentences = key_rotation.missing(SAMPLE)
+  while not sentences do
+    host.task.sleep(RETRY_MS)
+    sentences = key_rotation.missing(SAMPLE)
+  end
+  if #sentences > 0 then alerts.raise("encryption_key_missing", table.concat(sentences, "\n")) end
+end
+
+--- Once a worker: the first of a node says what it cannot read, as soon as the database answers.
+function key_rotation.start()
+  if host.shared.add("sealed:looked", true, 60000) then host.task.spawn(tell_missing) end
+end
+
+-- ---- sealing again ----
 
 --- @param actor {type: string, id: string?}
 --- @return {place: string, sealed: integer, unreadable: integer}[]?

@@ -215,6 +215,7 @@ local function post(row)
   if not object then
     note_error(row, problem, problem.code == "gateway_refused" and not problem.unknown)
     host.log.warn("payment not created", { payment_id = row.id, failure = tostring(problem) })
+    if problem.code == "encryption_key_missing" then return nil, problem end
     return unavailable(tostring(problem))
   end
   local outcome

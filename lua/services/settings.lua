@@ -40,22 +40,22 @@ settings.known = {
 
 -- ---- this worker's copy ----
 
-local values, flag_rows -- nil until read once
+local values, closed, flag_rows -- nil until read once; `closed` says why a secret could not be opened
 local wanted, read_of = 1, 0 -- how many changes were heard of, and up to which of them was read
 local watchers = {}
 
 local function open_all(rows)
-  local read = {}
+  local read, unopened = {}, {}
   for _, row in ipairs(rows) do
     if row.sealed then
       local plain, problem = secrets.open(row.sealed, "setting " .. row.name)
-      read[row.name] = plain
+      read[row.name], unopened[row.name] = plain, problem
       if problem then host.log.error("setting not readable", { setting = row.name, failure = tostring(problem) }) end
     else
       read[row.name] = row.value
     end
   end
-  return read
+  return read, unopened
 end
 
 local function read_flags(rows)
@@ -78,7 +78,8 @@ local function read_all()
     flags, problem = host.pg.query [[
       SELECT name, enabled, rollout_percent, allow_list::text[], requires_subscription FROM feature_flags]]
     if not flags then return nil, problem end
-    values, flag_rows, read_of = open_all(rows), read_flags(flags), target
+    local opened, unopened = open_all(rows)
+    values, closed, flag_rows, read_of = opened, unopened, read_flags(flags), target
   until read_of == wanted
   for _, fn in ipairs(watchers) do fn() end
   return true
@@ -124,10 +125,12 @@ local function copy()
 end
 
 --- The value in force, decoded or decrypted; nil when it is not set.
+--- @return any value
+--- @return table? failure  encryption_key_missing: it is set, and what stands in for an unset one must not be used
 function settings.get(name)
   if not settings.known[name] then error("unknown setting " .. tostring(name), 2) end
   local held = copy()
-  return held[name]
+  return held[name], closed and closed[name]
 end
 
 --- Have they been read? Waits for the first reading, as a request does.

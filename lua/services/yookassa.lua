@@ -2,7 +2,7 @@
 --- asked once more under the same key before giving up.
 ---
 --- Failures: `gateway_unavailable` (nothing is known; with `unknown` set, it may have happened), `gateway_refused` (a
---- definite no, `status` of the answer in `answered`), `not_found`.
+--- definite no, `status` of the answer in `answered`), `not_found`, `encryption_key_missing`.
 local host = host
 local alerts = require "services.alerts"
 local breaker = require "services.breaker"
@@ -30,9 +30,12 @@ function yookassa.shop_id()
   return settings.get "yookassa.shop_id" or host.config.yookassa.shop_id
 end
 
+-- A key that is stored and cannot be opened is not replaced by that of the environment: it may be another shop's.
 local function authorization()
+  local stored, problem = settings.get "yookassa.secret_key"
+  if problem then return nil, problem end
   local shop_id = yookassa.shop_id()
-  local key = settings.get "yookassa.secret_key" or host.config.yookassa.secret_key
+  local key = stored or host.config.yookassa.secret_key
   if not shop_id or not key then return nil end
   return "Basic " .. host.crypto.base64(shop_id .. ":" .. key)
 end
@@ -81,7 +84,11 @@ local function judge(answer, problem)
 end
 
 local function ask(call)
-  local secret = authorization()
+  local secret, problem = authorization()
+  if problem then
+    alerts.raise("encryption_key_missing", "the shop's key in the settings cannot be opened, so nothing is sold: " .. problem.text, {})
+    return nil, problem
+  end
   if not secret then
     alerts.raise("gateway_credentials", "no YooKassa shop id or key: set them in the panel or the environment", {})
     return nil, unavailable "no shop id or key"

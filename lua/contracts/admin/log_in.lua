@@ -9,7 +9,7 @@ return contract {
     password = { type = "string", required = true, max_length = 200, trim = false },
     code = { type = "string", default = "", max_length = 16 },
   },
-  errors = { login_refused = 401, login_locked = 429 },
+  errors = { login_refused = 401, login_locked = 429, encryption_key_missing = 503 },
   run = function(input, context)
     return admin_access.log_in({ login = input.login:lower(), password = input.password,
       code = input.code:gsub("%s", ""), replaces = context.admin_token }, context)

@@ -36,7 +36,7 @@ refund_payment.refund = promise {
   input = { id = id, amount = amount_field, key = { type = "uuid", required = true },
     reason = { type = "string", required = true, max_length = 200 } },
   errors = { payment_not_found = 404, payment_not_refundable = 409, refund_too_large = 422, refund_refused = 409,
-    gateway_unavailable = 503 },
+    gateway_unavailable = 503, encryption_key_missing = 503 },
   run = function(input, context)
     local amount, problem = amount_of(input)
     if not amount then return nil, problem end

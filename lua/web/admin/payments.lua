@@ -76,6 +76,7 @@ local SENTENCES = {
   refund_too_large = "Столько вернуть нельзя: больше остатка.", payment_not_refundable = "Этот платёж не вернуть: он не оплачен.",
   refund_refused = "ЮKassa отказала в возврате.", gateway_unavailable = "ЮKassa не отвечает. Возврат не потерян: сверка доведёт его.",
   not_at_gateway = "В ЮKassa этого платежа ещё нет.",
+  encryption_key_missing = "Ключ магазина или чек нечем расшифровать: верните прежний ключ в SETTINGS_ENCRYPTION_KEY.",
 }
 
 -- Back on the page of the payment, with what went wrong.
