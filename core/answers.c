@@ -3,7 +3,6 @@
 #include "json.h"
 #include "profile_answer.h"
 #include "base/clock.h"
-#include "base/json_text.h"
 #include "base/mem.h"
 #include "bind/bind.h"
 #include "script/generation.h"
@@ -88,27 +87,6 @@ static void kill_task(const struct answer *answer, struct slice request, struct 
 
 /* ---- call: the function `calls.NAME` of the application with one value, JSON in and out ---- */
 
-static int l_encode(lua_State *L)
-{
-    bind_json_encode(L, 2, lua_touserdata(L, 1));
-    return 0;
-}
-
-/* Append the value on top of `L` as JSON; a value that JSON cannot say gives its error text and
- * false. */
-static bool encode_top(lua_State *L, struct buf *out)
-{
-    lua_pushcfunction(L, l_encode);
-    lua_pushlightuserdata(L, out);
-    lua_pushvalue(L, -3);
-    if (lua_pcall(L, 2, 0, 0) == 0)
-        return true;
-    buf_clear(out);
-    buf_append_slice(out, slice_cstr(lua_tostring(L, -1)));
-    lua_pop(L, 1);
-    return false;
-}
-
 /* What the function gave back: a value, or nil and a failure. */
 static void reply_results(const struct answer *answer, struct generation *generation,
                           const struct task_end *end)
@@ -123,7 +101,7 @@ static void reply_results(const struct answer *answer, struct generation *genera
     else
         lua_pushvalue(co, failed ? first + 1 : first);
     lua_xmove(co, L, 1);
-    if (encode_top(L, &value)) {
+    if (bind_json_encode_top(L, &value)) {
         buf_append_slice(&line, failed ? SLICE("{\"ok\":false") : SLICE("{\"ok\":true"));
         json_put_name(&line, failed ? "failure" : "value");
         buf_append_slice(&line, buf_slice(&value));

@@ -326,3 +326,17 @@ void json_put_bool(struct buf *out, const char *name, bool value)
     json_put_name(out, name);
     buf_append_slice(out, value ? SLICE("true") : SLICE("false"));
 }
+
+void json_put_lines(struct buf *out, const char *name, struct slice text)
+{
+    json_put_name(out, name);
+    buf_append_char(out, '[');
+    while (text.len > 0) {
+        const char *newline = memchr(text.data, '\n', text.len);
+        size_t len = newline ? (size_t)(newline - text.data) : text.len;
+        json_put_comma(out);
+        json_text_append(out, slice_of(text.data, len));
+        text = slice_from(text, len + 1);
+    }
+    buf_append_char(out, ']');
+}

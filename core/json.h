@@ -28,5 +28,7 @@ void json_put_name(struct buf *out, const char *name);
 void json_put_member(struct buf *out, const char *name, struct slice text);
 void json_put_integer(struct buf *out, const char *name, int64_t value);
 void json_put_bool(struct buf *out, const char *name, bool value);
+/* A list with the lines of a text. */
+void json_put_lines(struct buf *out, const char *name, struct slice text);
 /* Append the comma between list items where one is due. */
 void json_put_comma(struct buf *out);

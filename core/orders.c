@@ -4,7 +4,6 @@
 #include "crew.h"
 #include "json.h"
 #include "profile_order.h"
-#include "base/json_text.h"
 #include "reload.h"
 #include "replay_order.h"
 #include "sockets.h"
@@ -64,20 +63,6 @@ static void refuse(struct order *order, const char *error)
 
 /* ---- reload ---- */
 
-static void put_problems(struct buf *line, struct slice problems)
-{
-    json_put_name(line, "problems");
-    buf_append_char(line, '[');
-    while (problems.len > 0) {
-        const char *newline = memchr(problems.data, '\n', problems.len);
-        size_t len = newline ? (size_t)(newline - problems.data) : problems.len;
-        json_put_comma(line);
-        json_text_append(line, slice_of(problems.data, len));
-        problems = slice_from(problems, len + 1);
-    }
-    buf_append_char(line, ']');
-}
-
 static void say_verdict(const struct order *order, const struct reload_outcome *outcome,
                         unsigned index)
 {
@@ -110,7 +95,7 @@ static void say_outcome(struct order *order, const struct reload_outcome *outcom
     }
     if (outcome->note.len > 0)
         json_put_member(&line, "note", outcome->note);
-    put_problems(&line, outcome->problems);
+    json_put_lines(&line, "problems", outcome->problems);
     buf_append_char(&line, '}');
     end_with(order, buf_slice(&line));
     buf_free(&line);

@@ -1,10 +1,11 @@
 /* replay.c: see replay.h. */
 #include "replay.h"
+#include "channel.h"
 #include "json.h"
 #include "base/bundle.h"
 #include "base/clock.h"
 #include "base/conf.h"
-#include "base/json_text.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "bind/dispatch.h"
 #include "bind/replay_world.h"
@@ -19,6 +20,7 @@
 enum {
     ANSWER_LIMIT_MS = 10000, /* for one answer */
     WHOLE_LIMIT_MS = 120000, /* the script has a shorter one of its own */
+    REPORT_MAX_BYTES = CHANNEL_BODY_MAX - 64,
 };
 
 /* A generation of the replay. */
@@ -92,15 +94,9 @@ static void refuse(struct replay *replay, struct slice error)
 static void say_problems(struct replay *replay, struct slice problems)
 {
     struct buf line = {0};
-    buf_append_slice(&line, SLICE("{\"ok\":false,\"problems\":["));
-    while (problems.len > 0) {
-        const char *newline = memchr(problems.data, '\n', problems.len);
-        size_t len = newline ? (size_t)(newline - problems.data) : problems.len;
-        json_put_comma(&line);
-        json_text_append(&line, slice_of(problems.data, len));
-        problems = slice_from(problems, len + 1);
-    }
-    buf_append_slice(&line, SLICE("]}"));
+    buf_append_slice(&line, SLICE("{\"ok\":false"));
+    json_put_lines(&line, "problems", problems);
+    buf_append_char(&line, '}');
     say(replay, buf_slice(&line));
     buf_free(&line);
 }
@@ -126,6 +122,7 @@ static void on_clear(void *owner)
         close(replay->after_fd);
     replay->after_fd = -1;
     replay->running = replay->stopping = false;
+    log_info("replay ended", LOG_INT("generation", replay->number));
     replay->options.on_idle(replay->options.owner);
 }
 
@@ -158,26 +155,6 @@ static void finish(struct replay *replay)
 
 /* ---- comparing ---- */
 
-static int l_encode(lua_State *L)
-{
-    bind_json_encode(L, 2, lua_touserdata(L, 1));
-    return 0;
-}
-
-/* Append the value on top of `L` as JSON; false and the reason when JSON cannot say it. */
-static bool encode_top(lua_State *L, struct buf *out)
-{
-    lua_pushcfunction(L, l_encode);
-    lua_pushlightuserdata(L, out);
-    lua_pushvalue(L, -3);
-    if (lua_pcall(L, 2, 0, 0) == 0)
-        return true;
-    buf_clear(out);
-    buf_append_slice(out, slice_cstr(lua_tostring(L, -1)));
-    lua_pop(L, 1);
-    return false;
-}
-
 static void say_report(struct replay *replay, const struct task_end *end)
 {
     lua_State *L = generation_lua(replay->sides.before.generation);
@@ -185,7 +162,11 @@ static void say_report(struct replay *replay, const struct task_end *end)
 
     lua_pushvalue(end->co, 1);
     lua_xmove(end->co, L, 1);
-    if (encode_top(L, &line))
+    bool is_json = bind_json_encode_top(L, &line);
+    if (is_json && line.len > REPORT_MAX_BYTES)
+        refuse(replay,
+               SLICE("too much differs to tell: take a part with --route, --driver or --last"));
+    else if (is_json)
         say(replay, buf_slice(&line));
     else
         refuse(replay, buf_slice(&line));
@@ -347,6 +328,7 @@ void replay_begin(struct replay *replay, struct generation *live, int sources_fd
         (struct replay_sides){.loop = replay->options.loop, .limit_ms = ANSWER_LIMIT_MS};
     replay->before = (struct side){.replay = replay, .world = &replay->sides.before};
     replay->after = (struct side){.replay = replay, .world = &replay->sides.after};
+    log_info("replay began", LOG_INT("generation", replay->number));
     int fd = fcntl(bundle_fd(generation_bundle(live)), F_DUPFD_CLOEXEC, 3);
     if (build(&replay->before, fd, replay->number, on_before_built) != R_OK) {
         refuse(replay, SLICE("the running sources cannot be read again"));

@@ -5,7 +5,6 @@
 #include "json.h"
 #include "reload.h"
 #include "base/bundle.h"
-#include "base/json_text.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -44,15 +43,9 @@ static void refuse(struct replay_order *order, const char *error)
 static void say_problems(struct replay_order *order, struct slice problems)
 {
     struct buf line = {0};
-    buf_append_slice(&line, SLICE("{\"ok\":false,\"problems\":["));
-    while (problems.len > 0) {
-        const char *newline = memchr(problems.data, '\n', problems.len);
-        size_t len = newline ? (size_t)(newline - problems.data) : problems.len;
-        json_put_comma(&line);
-        json_text_append(&line, slice_of(problems.data, len));
-        problems = slice_from(problems, len + 1);
-    }
-    buf_append_slice(&line, SLICE("]}"));
+    buf_append_slice(&line, SLICE("{\"ok\":false"));
+    json_put_lines(&line, "problems", problems);
+    buf_append_char(&line, '}');
     end_with(order, buf_slice(&line));
     buf_free(&line);
 }

@@ -56,6 +56,8 @@ void bind_push_null(lua_State *L);
 /* JSON for other bindings (host.json, pg's json columns). Encoding raises on what JSON cannot say;
  * decoding pushes the value and returns true, or pushes nothing and fills `why`. */
 void bind_json_encode(lua_State *L, int index, struct buf *out);
+/* Append the value on top without raising; false, and the reason in an emptied `out`, when JSON cannot say it. */
+bool bind_json_encode_top(lua_State *L, struct buf *out);
 bool bind_json_decode(lua_State *L, struct slice text, struct failure *why);
 /* Push an empty table that is written as a list, `[]`, also when it stays empty. */
 void bind_json_push_list(lua_State *L);

@@ -273,6 +273,25 @@ void bind_json_encode(lua_State *L, int index, struct buf *out)
 /* One buffer a process: encoding never yields, and a raise leaves it merely unused. */
 static struct buf scratch;
 
+static int l_encode_into(lua_State *L)
+{
+    bind_json_encode(L, 2, lua_touserdata(L, 1));
+    return 0;
+}
+
+bool bind_json_encode_top(lua_State *L, struct buf *out)
+{
+    lua_pushcfunction(L, l_encode_into);
+    lua_pushlightuserdata(L, out);
+    lua_pushvalue(L, -3);
+    if (lua_pcall(L, 2, 0, 0) == 0)
+        return true;
+    buf_clear(out);
+    buf_append_slice(out, slice_cstr(lua_tostring(L, -1)));
+    lua_pop(L, 1);
+    return false;
+}
+
 static int l_encode(lua_State *L)
 {
     struct encoder e = {.L = L, .out = &scratch, .sorted = bind_opt_bool(L, 2, "sorted", false)};

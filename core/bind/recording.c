@@ -29,6 +29,7 @@ struct entry {
 
 struct recording {
     unsigned keep, count;
+    int64_t added_ms;
     unsigned short of_route[CROWDS],
         of_group[CROWDS]; /* how many are kept; collisions only make it less fair */
     struct entry entries[];
@@ -224,6 +225,13 @@ static struct entry *make_room(struct recording *recording)
     return victim;
 }
 
+/* In a flood of different requests of one driver, one a millisecond is enough: describing costs more than looking. */
+static bool is_flood(const struct recording *recording, unsigned group, int64_t at_ms)
+{
+    return recording->count == recording->keep && recording->of_group[group] > 1 &&
+           recording->added_ms == at_ms;
+}
+
 void recording_add(struct recording *recording, const struct recorded_request *request)
 {
     if (request->path.len + request->query.len > TARGET_MAX_BYTES)
@@ -233,7 +241,10 @@ void recording_add(struct recording *recording, const struct recorded_request *r
     uint64_t same = hash_all(request, group);
     struct entry *entry = find(recording, same);
 
+    if (!entry && is_flood(recording, (unsigned)(group % CROWDS), request->at_ms))
+        return;
     if (!entry) {
+        recording->added_ms = request->at_ms;
         entry = make_room(recording);
         *entry = (struct entry){.same = same,
                                 .route = (unsigned)(route % CROWDS),

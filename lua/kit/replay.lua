@@ -10,6 +10,7 @@ local replay = {}
 local WHOLE_MS = 60000        -- then the rest is not replayed
 local PAUSE_MS = { 2, 200 }   -- between requests, at least and at most: live ones go first
 local LINES = 50              -- changes that are printed, unless --limit says otherwise
+local CHANGES, ANSWERS = 1000, 10 -- different ones that are kept, and answers named for each
 local QUERY_SHOWN = 80
 local LARGE = { max_bytes = 8 * 1024 * 1024 }
 
@@ -153,18 +154,32 @@ local function count_into(counts, reason, what)
   counts[reason][what] = (counts[reason][what] or 0) + 1
 end
 
-local function add_changes(report, entry, changes)
-  if #changes == 0 then return end
-  report.differ = report.differ + 1
-  for _, change in ipairs(changes) do
-    local key = key_of(change)
-    local known = report.by_key[key]
-    if not known then
-      known, change.answers = change, host.json.array {}
-      report.by_key[key], report.changes[#report.changes + 1] = known, known
-    end
-    known.answers[#known.answers + 1] = label_of(entry.request)
+-- Things with an id that differ, by their kind: { card = 41 }.
+local function count_item(report, where)
+  local kind = where:match "^([%a_%-]+) "
+  if not kind or report.places[where] then return end
+  report.places[where], report.items[kind] = true, (report.items[kind] or 0) + 1
+end
+
+local function add_change(report, entry, change)
+  local key = key_of(change)
+  local known = report.by_key[key]
+  count_item(report, change.where)
+  if not known and #report.changes == CHANGES then
+    report.more = report.more + 1
+    return
   end
+  if not known then
+    known, change.answers, change.count = change, host.json.array {}, 0
+    report.by_key[key], report.changes[#report.changes + 1] = known, known
+  end
+  known.count = known.count + 1
+  if #known.answers < ANSWERS then known.answers[#known.answers + 1] = label_of(entry.request) end
+end
+
+local function add_changes(report, entry, changes)
+  if #changes > 0 then report.differ = report.differ + 1 end
+  for _, change in ipairs(changes) do add_change(report, entry, change) end
 end
 
 local function add_outcome(report, entry, changes, reason, wrong)
@@ -234,18 +249,6 @@ local function counted(counts)
   return table.concat(parts, "; ")
 end
 
--- How many things with an id differ: { card = 41 }.
-local function count_items(changes)
-  local items, seen = {}, {}
-  for _, change in ipairs(changes) do
-    local kind = change.where:match "^([%a_%-]+) "
-    if kind and not seen[change.where] then
-      seen[change.where], items[kind] = true, (items[kind] or 0) + 1
-    end
-  end
-  return items
-end
-
 local function plural(count, word)
   return ("%d %s%s"):format(count, word, count == 1 and "" or "s")
 end
@@ -260,7 +263,7 @@ local function summary_of(report)
 end
 
 local function change_line(change)
-  local more = #change.answers - 1
+  local more = change.count - 1
   local line = change.answers[1] .. ": " .. sentence_of(change)
   return more > 0 and ("%s (and in %d more)"):format(line, more) or line
 end
@@ -275,6 +278,7 @@ local function lines_of(report, limit)
     end
     lines[#lines + 1] = change_line(change)
   end
+  if report.more > 0 then say("… and more than that: take a part with --route, --driver or --last") end
   for _, failure in ipairs(report.failures) do say("FAILED %s: %s", failure.request, failure.text) end
   for _, problem in ipairs(report.errors) do say("ERROR logged %s: %s", plural(problem.count, "time"), problem.text) end
   lines[#lines + 1] = summary_of(report)
@@ -290,12 +294,12 @@ end
 --- @return table report  `ok` is false when the sources on disk fail where those that run do not
 function replay.run(asked, tools, ignore)
   local report = {
-    compared = 0, differ = 0, changes = host.json.array {}, failures = host.json.array {}, by_key = {},
-    skipped = {}, incomparable = {},
+    compared = 0, differ = 0, changes = host.json.array {}, more = 0, failures = host.json.array {}, items = {},
+    skipped = {}, incomparable = {}, by_key = {}, places = {},
   }
   replay_all(report, choose(asked.recorded, asked.asked), tools, ignore)
-  report.by_key = nil
-  report.errors, report.items = new_errors(tools), count_items(report.changes)
+  report.by_key, report.places = nil, nil
+  report.errors = new_errors(tools)
   report.lines = lines_of(report, asked.asked.limit or LINES)
   report.ok = #report.failures == 0 and #report.errors == 0
   return report

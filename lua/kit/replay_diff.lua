@@ -157,7 +157,8 @@ local function pieces_of(markup, ignored)
   end
 end
 
-local TABLE_MAX = 250000 -- cells; beyond it pieces are compared by their place
+local TABLE_MAX = 40000 -- cells; beyond it pieces are compared by their place
+local ALIKE = 0.5       -- pages of one length with at least so much of the same at the same place are compared so, too
 
 -- Lengths of the longest common part of what is left from (i, j) on.
 local function common_lengths(old, new)
@@ -199,6 +200,23 @@ local function compare_pieces(changes, old, new)
   pair_up(changes, removed, added)
 end
 
+-- What an edited text or price does: nothing moves.
+local function is_aligned(old, new)
+  if #old ~= #new then return false end
+  local same = 0
+  for index = 1, #old do
+    if old[index].text == new[index].text then same = same + 1 end
+  end
+  return same >= ALIKE * #old
+end
+
+local function compare_in_place(changes, old, new)
+  for index = 1, math.max(#old, #new) do
+    local before, after = old[index], new[index]
+    if not (before and after and before.text == after.text) then pair_up(changes, { before }, { after }) end
+  end
+end
+
 local function slice(list, from, to)
   local part = {}
   for index = from, to do part[#part + 1] = list[index] end
@@ -216,7 +234,9 @@ function replay_diff.markup(old, new, ignored)
   while head < shorter and before[head + 1].text == after[head + 1].text do head = head + 1 end
   while tail < shorter - head and before[#before - tail].text == after[#after - tail].text do tail = tail + 1 end
   before, after = slice(before, head + 1, #before - tail), slice(after, head + 1, #after - tail)
-  if #before * #after > TABLE_MAX then pair_up(changes, before, after) else compare_pieces(changes, before, after) end
+  local in_place = is_aligned(before, after) or #before * #after > TABLE_MAX
+  local compare = in_place and compare_in_place or compare_pieces
+  compare(changes, before, after)
   return changes
 end
 

@@ -86,6 +86,14 @@ describe("what differs between two pages", function()
     assert.same({ "|||<li>|new", "|||b|new" }, changes)
   end)
 
+  it("finds the one text that changed in each of many elements", function()
+    local old, new, expected = {}, {}, {}
+    for id = 1, 300 do
+      old[id], new[id], expected[id] = { id, "1", "тент" }, { id, "2", "тент" }, ("cargo %d|price|1 ₽|2 ₽|"):format(id)
+    end
+    assert.same(expected, markup(page(unpack(old)), page(unpack(new))))
+  end)
+
   it("sees attributes", function()
     assert.same({ '||<a href="/x">|<a href="/y">|' }, markup('<a href="/x">go</a>', '<a href="/y">go</a>'))
   end)

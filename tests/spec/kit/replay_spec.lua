@@ -117,6 +117,23 @@ describe("a replay", function()
     assert.same({ "before /b", "after /b" }, asked_for { route = "GET /b" })
   end)
 
+  it("stays small however much differs", function()
+    local old, new = {}, {}
+    for id = 1, 1200 do old[id], new[id] = { id = id, price = 1 }, { id = id, price = 2 } end
+    local requests, answers = {}, {}
+    for index = 1, 15 do
+      requests[index] = recorded("/" .. index)
+      answers["/" .. index] = { answer(host.json.encode { cards = old }), answer(host.json.encode { cards = new }) }
+    end
+    local report = run(requests, answers)
+    assert.equal(1000, #report.changes)
+    assert.equal(10, #report.changes[1].answers)
+    assert.equal(15, report.changes[1].count)
+    assert.same({ card = 1200 }, report.items)
+    assert.equal("… and more than that: take a part with --route, --driver or --last", report.lines[52])
+    assert.equal("15 of 15 answers differ: 1200 cards", report.lines[53])
+  end)
+
   it("prints as many changes as wanted and says that there are more", function()
     local old, new = {}, {}
     for id = 1, 9 do old[id], new[id] = { id = id, price = 1 }, { id = id, price = 2 } end

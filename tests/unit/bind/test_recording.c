@@ -101,6 +101,31 @@ static void what_is_rare_stays_beside_what_is_asked_all_the_time(void **state)
     recording_free(recording);
 }
 
+static void of_a_flood_one_a_millisecond_is_kept(void **state)
+{
+    (void)state;
+    struct recording *recording = recording_new(10);
+    struct buf out = {0};
+    char query[32];
+    int64_t at_ms = now_ms();
+
+    for (int i = 0; i < 500; i++) {
+        snprintf(query, sizeof query, "page=%d", i);
+        struct recorded_request request = request_of("7", query, 0);
+        request.at_ms = at_ms + i / 100;
+        recording_add(recording, &request);
+    }
+    described(recording, &out);
+    assert_non_null(strstr(out.data, "page=400"));
+    assert_null(strstr(out.data, "page=499"));
+    struct recorded_request rare = request_of("8", "", 0);
+    rare.at_ms = at_ms + 4;
+    recording_add(recording, &rare);
+    assert_int_equal(occurrences(described(recording, &out), "\"driver\":\"8\""), 1);
+    buf_free(&out);
+    recording_free(recording);
+}
+
 static void secret_parameters_leave_no_value(void **state)
 {
     (void)state;
@@ -226,6 +251,7 @@ int main(void)
         cmocka_unit_test(it_keeps_no_more_than_it_may),
         cmocka_unit_test(it_keeps_a_repeated_request_once_and_counts_it),
         cmocka_unit_test(what_is_rare_stays_beside_what_is_asked_all_the_time),
+        cmocka_unit_test(of_a_flood_one_a_millisecond_is_kept),
         cmocka_unit_test(secret_parameters_leave_no_value),
         cmocka_unit_test(harmless_parameters_stay_as_they_came),
         cmocka_unit_test(a_path_with_a_secret_is_only_its_pattern),

@@ -92,6 +92,20 @@ static void escapes_become_the_characters_they_mean(void **state)
     buf_free(&out);
 }
 
+static void a_text_becomes_a_list_of_its_lines(void **state)
+{
+    struct buf out = {0};
+    (void)state;
+    buf_append_char(&out, '{');
+    json_put_lines(&out, "none", SLICE(""));
+    json_put_lines(&out, "two", SLICE("a \"b\"\nc"));
+    json_put_lines(&out, "ended", SLICE("a\n"));
+    buf_append_char(&out, '}');
+    assert_string_equal(buf_cstr(&out),
+                        "{\"none\":[],\"two\":[\"a \\\"b\\\"\",\"c\"],\"ended\":[\"a\"]}");
+    buf_free(&out);
+}
+
 static void what_is_written_can_be_read(void **state)
 {
     struct buf out = {0}, text = {0};
@@ -121,6 +135,7 @@ int main(void)
         cmocka_unit_test(lists_are_walked_to_their_end),
         cmocka_unit_test(escapes_become_the_characters_they_mean),
         cmocka_unit_test(what_is_written_can_be_read),
+        cmocka_unit_test(a_text_becomes_a_list_of_its_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
