@@ -5,15 +5,19 @@ const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { AxeBuilder } = require('@axe-core/playwright');
 const { Browser } = require('../support/browser.js');
+const { AppCopy } = require('../support/app_copy.js');
 const { Product } = require('../support/product.js');
 const { addAdmin, oneTimeCode } = require('../support/panel.js');
 
 const LAPTOP = { viewport: { width: 1280, height: 800 }, hasTouch: false, isMobile: false };
 const PHONE = { viewport: { width: 390, height: 844 } };
 
-let product, browser, olga, payment, page, state;
+let app, product, browser, olga, payment, page, state;
 before(async () => {
-  [product, browser] = await Promise.all([Product.start(), Browser.start()]);
+  app = new AppCopy();
+  app.configure(`{ slow_requests = {}, cors = { origins = { "https://shop.example" } },
+    webhook_out = { url = "http://127.0.0.1:9/in", secret = "0123456789abcdef", events = { "promo.applied" } } }`);
+  [product, browser] = await Promise.all([Product.start({ root: app.root }), Browser.start()]);
   olga = await addAdmin(product.fura, 'olga');
   const driver = await product.login({ id: 3001, first_name: 'Иван', last_name: 'Петров', username: 'ivan' });
   payment = await product.buyAccess(driver, '3_months');
@@ -24,6 +28,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await product?.stop();
+  app?.close();
 });
 
 const visit = (path) => page.goto(product.client.url + path);
@@ -84,6 +89,57 @@ test('a flag is switched off and says so', async () => {
   assert.match(await text('.strip.ok'), /promo_codes.*выключен/s);
 });
 
+test('a setting of a plugin is refused beside its field, saved, and put back as in the file', async () => {
+  await visit('/admin/rules');
+  await page.getByRole('link', { name: 'cors' }).click();
+  await page.waitForURL(/plugins\/cors/);
+  assert.match(await text('#set-origins-now'), /https:\/\/shop\.example.*conf\/default\.lua/);
+  const origins = page.getByLabel('origins', { exact: true });
+  await origins.fill('https://shop.example\nshop.example/path');
+  await page.getByRole('button', { name: 'Сохранить настройки' }).click();
+  await page.locator('[role=alert]').waitFor();
+  page.problems.length = 0; // the browser reports the 422
+  assert.match(await text('#set-origins-wrong'), /плагин не принял/);
+  assert.equal(await origins.getAttribute('aria-invalid'), 'true');
+  assert.equal(await origins.inputValue(), 'https://shop.example\nshop.example/path');
+  await origins.fill('https://shop.example\nhttps://two.example');
+  await page.getByLabel('credentials', { exact: true }).selectOption('true');
+  await page.getByRole('button', { name: 'Сохранить настройки' }).click();
+  await page.waitForURL(/done=saved/);
+  assert.match(await text('#set-origins-now'), /two\.example.*olga/s);
+  const preflight = await product.client.request('OPTIONS', '/api/v1/tariffs',
+    { headers: { origin: 'https://two.example', 'access-control-request-method': 'GET' } });
+  assert.equal(preflight.headers['access-control-allow-credentials'], 'true');
+  await page.getByRole('button', { name: 'Как в файле: origins' }).click();
+  await page.waitForURL(/done=as_in_file/);
+  assert.doesNotMatch(await text('#set-origins-now'), /two\.example/);
+});
+
+test('a plugin is switched off and on, after a question that begins on the safe button', async () => {
+  await visit('/admin/plugins/slow_requests');
+  await page.getByRole('button', { name: 'Выключить', exact: true }).click();
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Оставить как есть');
+  await page.getByRole('button', { name: 'Выключить slow_requests' }).click();
+  await page.waitForURL(/done=plugin_off/);
+  assert.match(await text('h1'), /выключен/);
+  await page.getByRole('button', { name: 'Включить', exact: true }).click();
+  await page.getByRole('button', { name: 'Включить slow_requests' }).click();
+  await page.waitForURL(/done=plugin_on/);
+});
+
+test('a draft of a rule is tried on one of its samples', async () => {
+  await visit('/admin/rules/tariffs');
+  const source = page.getByLabel('Текст правила');
+  await page.getByLabel('Пример из самопроверок').selectOption({ index: 1 });
+  await page.getByRole('button', { name: 'Попробовать' }).click();
+  assert.match(await text('#tried pre'), /499\.00/);
+  await source.fill(`${await source.inputValue()}\nreturn = 1`);
+  await page.getByRole('button', { name: 'Попробовать' }).click();
+  await page.locator('#refusals').waitFor();
+  page.problems.length = 0; // the browser reports the 422
+  assert.match(await text('#refusals'), /lua\/rules\/tariffs\.lua:\d+/);
+});
+
 test('a refund shows its effect, begins on the safe button and repeats the sum', async () => {
   await visit(`/admin/payments/${payment.payment_id}`);
   await page.getByRole('button', { name: 'Вернуть деньги' }).click();
@@ -129,7 +185,8 @@ test('every page passes axe and needs no side scrolling, on a laptop and a phone
   const pages = ['/admin/?period=30', '/admin/payments?status=partially_refunded', `/admin/payments/${payment.payment_id}`,
     '/admin/subscriptions', '/admin/promo-codes', '/admin/promo-codes/ZIMA2026', '/admin/drivers', '/admin/drivers/3001',
     '/admin/outbox', '/admin/jobs', '/admin/cache?driver=3001', '/admin/settings', '/admin/flags', '/admin/rules', '/admin/rules/card',
-    '/admin/audit', '/admin/search?find=nothing', '/admin/login'];
+    '/admin/plugins/cors', '/admin/plugins/slow_requests', '/admin/plugins/webhook_out', '/admin/audit', '/admin/audit?type=driver&q=none',
+    '/admin/search?find=nothing', '/admin/no-such-page', '/admin/settings/switch', '/admin/payments?min=x', '/admin/login'];
   const faults = [];
   for (const device of [LAPTOP, PHONE]) {
     for (const colorScheme of ['light', 'dark']) {
@@ -137,7 +194,7 @@ test('every page passes axe and needs no side scrolling, on a laptop and a phone
       for (const path of pages) {
         await other.goto(product.client.url + path);
         const where = `${path} at ${device.viewport.width}, ${colorScheme}`;
-        const over = await other.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        const over = await other.evaluate(() => document.documentElement.scrollWidth) - device.viewport.width;
         if (over > 0) faults.push(`${where}: ${over} px too wide`);
         const { violations } = await new AxeBuilder({ page: other }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
         for (const { id, nodes } of violations) faults.push(`${where}: ${id}: ${nodes[0].html.slice(0, 160)}`);
@@ -146,6 +203,55 @@ test('every page passes axe and needs no side scrolling, on a laptop and a phone
     }
   }
   assert.deepEqual(faults, []);
+});
+
+test('every dialog passes axe, on a laptop and a phone, by day and by night', async () => {
+  const places = [`/admin/payments/${payment.payment_id}`, '/admin/drivers/3001', '/admin/promo-codes/ZIMA2026', '/admin/cache?driver=3001',
+    '/admin/settings', '/admin/plugins/cors', '/admin/outbox?show=dead'];
+  const faults = [];
+  let seen = 0;
+  for (const device of [LAPTOP, PHONE]) {
+    for (const colorScheme of ['light', 'dark']) {
+      const other = await browser.open('about:blank', {}, { ...device, colorScheme, storageState: state });
+      for (const path of places) {
+        await other.goto(product.client.url + path);
+        for (const id of await other.locator('dialog[id]').evaluateAll((all) => all.map((dialog) => dialog.id))) {
+          await other.evaluate((name) => document.getElementById(name).showModal(), id);
+          const { violations } = await new AxeBuilder({ page: other }).include(`#${id}`).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
+          for (const { id: fault, nodes } of violations) faults.push(`${path} #${id} ${colorScheme}: ${fault}: ${nodes[0].html.slice(0, 160)}`);
+          const box = await other.locator(`#${id}`).boundingBox();
+          if (box.x < 0 || box.x + box.width > device.viewport.width) faults.push(`${path} #${id} is cut at ${device.viewport.width}`);
+          seen += 1;
+          await other.evaluate((name) => document.getElementById(name).close(), id);
+        }
+      }
+      await other.context().close();
+    }
+  }
+  assert.deepEqual(faults, []);
+  assert.ok(seen >= 4 * 12, `${seen} dialogs`);
+});
+
+test('the keyboard walks the rows and opens one, and a switch turns that off', async () => {
+  await visit('/admin/payments');
+  await page.keyboard.press('j');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/admin\/payments\/[0-9a-f-]{36}/);
+  await page.keyboard.press('g');
+  await page.keyboard.press('d');
+  await page.waitForURL(/\/admin\/drivers$/);
+  await page.keyboard.press('?');
+  assert.equal(await page.locator('#keys').isVisible(), true);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Tab');
+  assert.match(await page.evaluate(() => document.activeElement.textContent), /К содержанию/);
+  await page.locator('.account summary').click();
+  await page.getByRole('button', { name: 'Клавиши: вкл' }).click();
+  await page.locator('.account summary').click();
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press('?');
+  assert.equal(await page.locator('#keys').isVisible(), false);
+  await page.evaluate(() => localStorage.removeItem('admin-keys'));
 });
 
 test('a session about to end can be kept without losing what was typed', async () => {

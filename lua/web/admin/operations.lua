@@ -16,7 +16,10 @@ local STATES = { waiting = { "ждёт", "warn" }, sending = { "отправля
 
 local function state(row)
   local words = STATES[row.state]
-  return show.badge(words[1], words[2])
+  local badge = show.badge(words[1], words[2])
+  if row.attempts == 0 then return badge end
+  local next_time = row.state == "waiting" and ", следующая " .. show.time(row.next_at)[1] or ""
+  return view.html(('%s<br><small class="muted">попыток: %d%s</small>'):format(badge[1], row.attempts, next_time))
 end
 
 local function entry_actions(row, context)
@@ -49,10 +52,6 @@ function operations.outbox(context, request, problem)
     { title = "Что", value = function(row) return row.kind end },
     { title = "Кому", value = function(row) return #row.chat_key > 20 and show.id(row.chat_key) or row.chat_key end },
     { title = "Состояние", value = state },
-    { title = "Попыток", number = true, extra = true, value = function(row) return row.attempts end },
-    { title = "Следующая", extra = true, value = function(row)
-      return row.state == "waiting" and show.time(row.next_at) or "—"
-    end },
     { title = "Ошибка", value = function(row) return row.last_error or "—" end },
     { title = "Создано", sort = "id", extra = true, value = function(row) return show.time(row.created_at) end },
     { title = "Действия", value = function(row) return entry_actions(row, context) end },

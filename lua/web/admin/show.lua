@@ -160,7 +160,7 @@ function show.span(seconds)
   seconds = tonumber(seconds) or 0
   if seconds < 0 then return "без срока" end
   if seconds < 120 then return ("%d с"):format(seconds) end
-  if seconds < 7200 then return ("%d мин"):format(seconds / 60) end
+  if seconds < 7200 and seconds ~= 3600 then return ("%d мин"):format(seconds / 60) end
   return ("%d ч"):format(seconds / 3600)
 end
 
