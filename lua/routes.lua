@@ -20,6 +20,7 @@ local create_payment = require "contracts.billing.create_payment"
 local dictionary = require "contracts.cargo.list_dictionary"
 local login = require "contracts.auth.login"
 local probes = require "contracts.ops.probes"
+local plain = require "web.pages.plain"
 local problems = require "web.pages.problems"
 local process_webhook = require "contracts.billing.process_webhook"
 local responses = require "web.pages.responses"
@@ -38,7 +39,8 @@ local routes = {
     problem = problems.edge, unlisted = true },
   { "POST", "/api/v1/auth/logout", access = "driver", contract = require "contracts.auth.end_session", status = 204,
     ends_session = true },
-  { "GET", "/api/v1/me", access = "driver", limit = "default", contract = require "contracts.account.show_me", replay = true },
+  { "GET", "/api/v1/me", access = "driver", limit = "default", contract = require "contracts.account.show_me",
+    page = plain.fragment, replay = true },
 
   -- cargo
   { "GET", "/api/v1/cargos", access = "driver", limit = "default", read_only = true, contract = require "contracts.cargo.list_cargos",
@@ -64,20 +66,21 @@ local routes = {
 
   -- money
   { "GET", "/api/v1/subscription", access = "driver", limit = "default",
-    contract = require "contracts.billing.show_subscription", replay = true },
+    contract = require "contracts.billing.show_subscription", page = plain.fragment, replay = true },
   { "GET", "/api/v1/subscription/access-token", access = "driver", limit = "default", contract = access_token.show,
     page = billing.access_key, problem = billing.key_problem },
   { "POST", "/api/v1/subscription/access-token", access = "driver", limit = "default",
-    contract = access_token.replace },
+    contract = access_token.replace, page = billing.access_key, problem = billing.key_problem },
   { "DELETE", "/api/v1/subscription/access-token", access = "driver", limit = "default",
     contract = access_token.revoke, status = 204 },
   { "GET", "/api/v1/paywall", access = "driver", limit = "default",
     contract = require "contracts.billing.show_paywall", page = billing.paywall, problem = billing.problem, replay = true },
-  { "GET", "/api/v1/tariffs", access = "public", contract = require "contracts.billing.list_tariffs", replay = true },
+  { "GET", "/api/v1/tariffs", access = "public", contract = require "contracts.billing.list_tariffs",
+    page = plain.fragment, revalidate = true, replay = true },
   { "POST", "/api/v1/payments", access = "driver", limit = "payment", contract = create_payment,
     headers = { idempotency_key = "idempotency-key" }, page = billing.created, problem = billing.pay_problem, replay = true },
   { "GET", "/api/v1/payments", access = "driver", limit = "default", revalidate = true,
-    contract = require "contracts.billing.list_payments", replay = true },
+    contract = require "contracts.billing.list_payments", page = plain.fragment, replay = true },
   { "GET", "/api/v1/payments/{id}", access = "driver", limit = "default",
     contract = require "contracts.billing.show_payment", page = billing.payment, problem = billing.problem, replay = true },
   { "POST", "/api/v1/promocodes/apply", access = "driver", limit = "promo",

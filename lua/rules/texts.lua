@@ -99,7 +99,6 @@ local fields = {
 local app = {
   title = { "Грузы", "Cargo" },
   sections = { "Разделы", "Sections" },
-  skip_to_list = { "К списку грузов", "To the cargo list" },
   mode = { "Какие грузы", "Which cargo" },
   mode_my = { "Свои", "Mine" },
   mode_all = { "Все грузы", "All cargo" },
@@ -227,7 +226,6 @@ local app = {
   resp_news = { "{n|новый ответ|новых ответа|новых ответов}", "new {n|answer|answers}" },
   resp_none_such = { "Таких откликов нет.", "No such responses." },
   resp_empty = { "Вы ещё не откликались. Откройте груз и нажмите «Откликнуться».", "No responses yet." },
-  choose_tariff = { "Выбрать тариф", "Choose a tariff" },
 
   description = { "Грузы для водителей: список, контакты, отклики в Telegram.",
     "Cargo for drivers: list, contacts and responses in Telegram." },
@@ -298,7 +296,6 @@ local app = {
   dev_login = { "Войти как водитель", "Sign in as driver" },
   dev_sign_in = { "Войти", "Sign in" },
   dev_note = { "Только для разработки на этой машине.", "For development on this machine only." },
-  too_fast = { "Слишком часто. Снова через {seconds} с.", "Too fast, again in {seconds} s." },
   server_silent = { "Сервер не ответил. Нажмите ещё раз.", "The server did not answer. Press again." },
 }
 

@@ -71,6 +71,15 @@ test('the tariffs are open to all, in kopecks and as text', async () => {
   assert.match(month.price, /499/);
 });
 
+test('who wants HTML gets the same thing as a fragment, also of what has no screen', async () => {
+  for (const headers of [{ 'hx-request': 'true' }, { accept: 'text/html,application/xhtml+xml' }]) {
+    const answer = await client.get('/api/v1/tariffs', headers);
+    assert.equal(answer.status, 200);
+    assert.match(answer.headers['content-type'], /^text\/html/);
+    assert.match(answer.text, /<dt>price_kopecks<\/dt><dd>49900<\/dd>/);
+  }
+});
+
 test('ambiguous requests are refused cheaply', async () => {
   const host = 'Host: x\r\n';
   assert.equal(await raw('GET /livez HTTP/1.1\r\n\r\n'), 400);

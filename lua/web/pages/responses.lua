@@ -68,11 +68,11 @@ end
 
 --- What is wrong stands above the form's button; the fields keep their text.
 function responses.problem(_, document, context)
-  local text = document.detail
+  local text = document.status >= 500 and rules.texts.say("not_sent", context.language) or document.detail
   for _, field in ipairs(document.errors or {}) do
     if field.field == "phone" or field.field == "name" then text = field.message end
   end
-  return page.render("response/problem", { text = text, needs_access = document.status == 402 }, context),
+  return page.render("parts/line", { text = text }, context),
     { ["HX-Retarget"] = "#resp-problem", ["HX-Reswap"] = "innerHTML" }
 end
 
