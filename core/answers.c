@@ -171,7 +171,7 @@ static void call_function(const struct answer *answer, struct slice request,
 
 static void give_profile(const struct answer *answer, struct slice request, struct generation *live)
 {
-    profile_answer(generation_loop(live), request, answer->reply, answer->owner);
+    profile_answer(live, request, answer->reply, answer->owner);
 }
 
 static void cut_profile(const struct answer *answer, struct slice request, struct generation *live)

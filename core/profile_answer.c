@@ -1,13 +1,17 @@
 /* profile_answer.c: see profile_answer.h. */
 #include "profile_answer.h"
 #include "json.h"
+#include "base/bundle.h"
 #include "base/mem.h"
 #include "net/loop.h"
+#include "script/generation.h"
 #include "script/profile.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 struct taking {
+    struct bundle *bundle; /* names functions; our own, as the generation may be gone by then */
     struct loop_timer *timer;
     void (*reply)(void *owner, struct slice json);
     void *owner;
@@ -22,7 +26,8 @@ static void finish(void *owner)
     struct buf folded = {0}, line = {0};
 
     taking = NULL;
-    profile_stop(&folded, &totals);
+    profile_stop(done->bundle, &folded, &totals);
+    bundle_free(done->bundle);
     buf_append_slice(&line, SLICE("{\"ok\":true"));
     json_put_integer(&line, "samples", (int64_t)totals.scripts);
     json_put_integer(&line, "outside", (int64_t)totals.outside);
@@ -45,7 +50,7 @@ static void refuse(const char *error, void (*reply)(void *owner, struct slice js
     buf_free(&line);
 }
 
-void profile_answer(struct loop *loop, struct slice request,
+void profile_answer(struct generation *live, struct slice request,
                     void (*reply)(void *owner, struct slice json), void *owner)
 {
     struct failure why;
@@ -55,7 +60,12 @@ void profile_answer(struct loop *loop, struct slice request,
         return;
     }
     taking = mem_new(struct taking);
-    *taking = (struct taking){loop_timer_new(loop, finish, taking), reply, owner};
+    taking->reply = reply;
+    taking->owner = owner;
+    taking->timer = loop_timer_new(generation_loop(live), finish, taking);
+    int fd = fcntl(bundle_fd(generation_bundle(live)), F_DUPFD_CLOEXEC, 3);
+    if (fd >= 0 && bundle_map(fd, &taking->bundle) != R_OK)
+        taking->bundle = NULL;
     loop_timer_start(taking->timer, (int64_t)(json_find_number(request, "seconds", 1) * 1000));
 }
 

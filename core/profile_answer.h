@@ -3,11 +3,11 @@
 
 #include "base/slice.h"
 
-struct loop;
+struct generation;
 
 /* `reply` runs exactly once, with a JSON object: {ok, samples, outside, stacks} after «seconds» of the request, sooner after
  * profile_answer_cut(), or {ok: false, error} at once. `owner` must live until then. */
-void profile_answer(struct loop *loop, struct slice request,
+void profile_answer(struct generation *live, struct slice request,
                     void (*reply)(void *owner, struct slice json), void *owner);
 /* Nobody waits for it any more: end it now. Harmless when none is being taken. */
 void profile_answer_cut(void);

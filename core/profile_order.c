@@ -84,13 +84,13 @@ void profile_order_take(struct crew *crew, struct slice request, const struct co
 {
     double seconds = json_find_number(request, "seconds", 0);
 
-    if (!(seconds >= 1 && seconds <= SECONDS_MAX)) {
-        refuse(reply, "a profile lasts 1 to 300 seconds", "invalid");
-        return;
-    }
     if (running) {
         refuse(reply, "another profile is being taken: try again when it has ended",
                "profile_running");
+        return;
+    }
+    if (!(seconds >= 1 && seconds <= SECONDS_MAX)) {
+        refuse(reply, "a profile lasts 1 to 300 seconds", "invalid");
         return;
     }
     struct profile_order *order = running = mem_new(struct profile_order);

@@ -2,6 +2,7 @@
  * VM stop at its next instruction and calls take(), which walks the stack. */
 #include "script/profile.h"
 #include "script/watchdog.h"
+#include "base/bundle.h"
 #include "base/counts.h"
 
 #include <errno.h>
@@ -52,21 +53,19 @@ static bool append_owner(struct buf *key, const char *source)
     return rule.len + plugin.len > 0;
 }
 
+/* «path:line» of its definition; profile_stop() finds its name there. The name it was called by would not do: one function
+ * may be called by many. */
 static void append_function(struct buf *key, const lua_Debug *at)
 {
-    char text[LUA_IDSIZE + 128];
+    char text[256];
 
     if (*at->what == 'C')
         snprintf(text, sizeof text, "%s (C)", at->name ? at->name : "function");
     else if (strcmp(at->what, "main") == 0)
-        snprintf(text, sizeof text, "%s", at->short_src);
+        snprintf(text, sizeof text, "%s", at->source + 1);
     else
-        snprintf(text, sizeof text, "%s:%d %s", at->short_src, at->linedefined,
-                 at->name ? at->name : "");
-    struct slice name = slice_cstr(text);
-    while (name.len > 0 && name.data[name.len - 1] == ' ')
-        name.len--;
-    append_frame(key, "", name);
+        snprintf(text, sizeof text, "%s:%d", at->source + 1, at->linedefined);
+    append_frame(key, "", slice_cstr(text));
 }
 
 /* The Lua parts of the core itself say nothing to the reader. */
@@ -145,7 +144,7 @@ static void take(const struct watchdog_sample *sample)
     buf_free(&key);
 }
 
-/* ---- starting and ending ---- */
+/* ---- starting ---- */
 
 static bool start_timer(int signal)
 {
@@ -180,20 +179,96 @@ enum result profile_start(struct failure *why)
     return R_OK;
 }
 
-static void on_stack(void *owner, struct slice stack, uint64_t times)
+/* ---- names ---- */
+
+static bool is_name_letter(char c)
 {
-    struct buf *folded = owner;
-    buf_append_slice(folded, stack);
-    buf_printf(folded, " %llu\n", (unsigned long long)times);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == ':';
 }
 
-void profile_stop(struct buf *folded, struct profile_totals *totals)
+static struct slice line_of(struct slice source, unsigned number)
 {
+    const char *end = NULL;
+    for (; number > 0 && source.len > 0; number--) {
+        end = memchr(source.data, '\n', source.len);
+        size_t len = end ? (size_t)(end - source.data) : source.len;
+        if (number == 1)
+            return slice_of(source.data, len);
+        source = slice_from(source, len + 1);
+    }
+    return SLICE("");
+}
+
+/* Of «function NAME(», «NAME = function(» and the like; empty when it has none. */
+static struct slice name_in(struct slice line)
+{
+    const char *word = line.len ? memmem(line.data, line.len, "function", 8) : NULL;
+    if (!word)
+        return SLICE("");
+    const char *start = word + 8, *end = line.data + line.len;
+    while (start < end && *start == ' ')
+        start++;
+    const char *stop = start;
+    while (stop < end && is_name_letter(*stop))
+        stop++;
+    if (stop > start)
+        return slice_of(start, (size_t)(stop - start));
+    for (stop = word; stop > line.data && (stop[-1] == ' ' || stop[-1] == '='); stop--)
+        ;
+    for (start = stop; start > line.data && is_name_letter(start[-1]); start--)
+        ;
+    return memchr(stop, '=', (size_t)(word - stop)) ? slice_of(start, (size_t)(stop - start))
+                                                    : SLICE("");
+}
+
+static void append_named(struct buf *out, const struct bundle *bundle, struct slice frame)
+{
+    const char *colon = memrchr(frame.data, ':', frame.len);
+    struct slice source;
+    unsigned number;
+
+    if (bundle && colon &&
+        slice_to_unsigned(slice_from(frame, (size_t)(colon - frame.data) + 1), UINT32_MAX,
+                          &number) &&
+        bundle_find(bundle, slice_of(frame.data, (size_t)(colon - frame.data)), &source)) {
+        struct slice name = name_in(line_of(source, number));
+        buf_append_slice(out, name);
+        if (name.len > 0)
+            buf_append_char(out, ' ');
+    }
+    buf_append_slice(out, frame);
+}
+
+struct folding {
+    const struct bundle *bundle;
+    struct buf *out;
+};
+
+static void on_stack(void *owner, struct slice stack, uint64_t times)
+{
+    const struct folding *folding = owner;
+    while (stack.len > 0) {
+        const char *end = memchr(stack.data, ';', stack.len);
+        size_t len = end ? (size_t)(end - stack.data) : stack.len;
+        append_named(folding->out, folding->bundle, slice_of(stack.data, len));
+        if (end)
+            buf_append_char(folding->out, ';');
+        stack = slice_from(stack, len + (end ? 1 : 0));
+    }
+    buf_printf(folding->out, " %llu\n", (unsigned long long)times);
+}
+
+/* ---- ending ---- */
+
+void profile_stop(const struct bundle *bundle, struct buf *folded, struct profile_totals *totals)
+{
+    struct folding folding = {bundle, folded};
     timer_delete(timer);
     totals->outside = watchdog_sampled_outside();
     totals->scripts = counts_total(stacks);
     watchdog_sample(NULL);
-    counts_each(stacks, 0, on_stack, folded);
+    counts_each(stacks, 0, on_stack, &folding);
     counts_free(stacks);
     stacks = NULL;
 }

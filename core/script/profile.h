@@ -13,8 +13,9 @@ enum { PROFILE_SAMPLE_MS = 10 };
 enum result profile_start(struct failure *why);
 
 /* End it. `folded` gets a line a stack: label of the task, rule or plugin, functions from the outermost and at the end the
- * line and the state of the VM, joined by ';', then a blank and the samples. */
+ * line and the state of the VM, joined by ';', then a blank and the samples. Names of functions are looked up in `bundle` (or NULL). */
+struct bundle;
 struct profile_totals {
     uint64_t scripts, outside; /* samples in Lua; those of the thread while no Lua ran */
 };
-void profile_stop(struct buf *folded, struct profile_totals *totals);
+void profile_stop(const struct bundle *bundle, struct buf *folded, struct profile_totals *totals);

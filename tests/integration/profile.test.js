@@ -4,6 +4,7 @@ const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
+const net = require('node:net');
 const path = require('node:path');
 const { binary } = require('../support/fura.js');
 const { Small, until } = require('../support/process.js');
@@ -90,8 +91,8 @@ test('the rule and the route that use the processor come first', async () => {
 test('folded stacks lead from the server over route, rule and functions to a line and the state of the VM', async () => {
   await under(['/card', '/light'], () => profile());
   const folded = read('folded');
-  assert.match(folded, /^fura;\/card;rule card\.format;.*lua\/init\.lua:\d+ price;lua\/init\.lua:\d+ busy;line \d+, (compiled|interpreted|C) \d+$/m);
-  assert.match(folded, /^fura;\/light;lua\/init\.lua:\d+ dispatch;lua\/init\.lua:\d+ light;lua\/init\.lua:\d+ busy;line \d+, \w+ \d+$/m);
+  assert.match(folded, /^fura;\/card;rule card\.format;.*price lua\/init\.lua:\d+;busy lua\/init\.lua:\d+;line \d+, (compiled|interpreted|C) \d+$/m);
+  assert.match(folded, /^fura;\/light;dispatch lua\/init\.lua:\d+;handlers\.light lua\/init\.lua:\d+;busy lua\/init\.lua:\d+;line \d+, \w+ \d+$/m);
   assert.doesNotMatch(folded, /=dispatch|host\.script/);
 });
 
@@ -118,21 +119,26 @@ function patient() {
   return { child, ended: new Promise((resolve) => child.once('exit', resolve)) };
 }
 
-const isRefused = async () => (await profile('1')).json.code === 'profile_running';
+/** One that lasts nothing is refused too, but for another reason while none is being taken. */
+async function isRunning() {
+  const socket = net.connect(server.control);
+  socket.write('{"command":"profile","seconds":0}\n');
+  const chunks = [];
+  for await (const chunk of socket) chunks.push(chunk);
+  return JSON.parse(Buffer.concat(chunks)).code === 'profile_running';
+}
 
 test('a second profile at once is refused; when the asker of the first leaves, sampling stops and the next one runs', async () => {
   await under(['/card'], async () => {
     const first = patient();
-    await until(isRefused, { what: 'the first profile to run' });
+    await until(isRunning, { what: 'the first profile to run' });
     const refused = await server.command('profile', '--seconds', '1', '--out', prefix());
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /another profile is being taken/);
     first.child.kill('SIGKILL');
     await first.ended;
-    const next = await until(async () => {
-      const end = await profile('1');
-      return end.json.ok && end;
-    }, { what: 'the next profile' });
+    await until(async () => !(await isRunning()), { what: 'the end of the first' });
+    const next = await profile('1');
     assert.equal(next.json.routes[0].name, '/card');
   });
 });
@@ -141,7 +147,7 @@ test('a worker that dies meanwhile is told of, and the others are shown', async 
   await under(['/card', '/card'], async () => {
     const [doomed] = await server.untilLive();
     const taken = profile('3');
-    await until(isRefused, { what: 'the profile to run' });
+    await until(isRunning, { what: 'the profile to run' });
     process.kill(doomed.pid, 'SIGKILL');
     const end = await taken;
     assert.equal(end.code, 0, end.output);
@@ -155,7 +161,7 @@ test('scripts that run interpreted, as during a canary, are seen too', async () 
   assert.equal((await server.command('reload', '--canary', '50%', '--for', '5m')).code, 0);
   const end = await under(['/card', '/light'], () => profile());
   assert.equal(end.json.routes[0].name, '/card');
-  assert.match(read('folded'), /busy;line \d+, interpreted \d+$/m);
+  assert.match(read('folded'), /busy lua\/init\.lua:\d+;line \d+, interpreted \d+$/m);
   assert.doesNotMatch(read('folded'), /compiled/);
   assert.equal((await server.command('reload', '--withdraw')).code, 0);
 });
