@@ -30,10 +30,15 @@ end
 
 local subscribers = {}
 
---- Call `fn(payload, name)` for every event of that name in this worker.
+--- Call `fn(payload, name)` for every event of that name in this worker. Gives a function that ends it.
 function events.subscribe(name, fn)
   local list = subscribers[name] or {}
   list[#list + 1], subscribers[name] = fn, list
+  return function()
+    for index, known in ipairs(list) do
+      if known == fn then return table.remove(list, index) end
+    end
+  end
 end
 
 --- For specs: from now on only who subscribes later hears anything. Gives a function that brings the others back.
@@ -46,7 +51,7 @@ end
 --- Tell of something that is stored already. `payload` is data that JSON can say.
 function events.emit(name, payload)
   host.metrics.count("events_total", { event = name })
-  for _, fn in ipairs(subscribers[name] or {}) do
+  for _, fn in ipairs({ unpack(subscribers[name] or {}) }) do
     host.task.spawn_with({ label = "event " .. name }, fn, payload, name)
   end
 end

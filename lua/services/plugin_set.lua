@@ -63,15 +63,19 @@ function plugin_set.load(wanted, origin)
   return setmetatable({ list = list }, Set)
 end
 
---- Have them hear of events.
+--- Have them hear of events. Gives a function that ends it.
 function Set:listen()
+  local ends = {}
   for _, plugin in ipairs(self.list) do
     for event, fn in pairs(plugin.definition.events or {}) do
-      events.subscribe(event, function(payload)
+      ends[#ends + 1] = events.subscribe(event, function(payload)
         plugin_settings.wait()
         plugin_calls.run(plugin, "event", fn, payload, plugin.config, event)
       end)
     end
+  end
+  return function()
+    for _, stop_listening in ipairs(ends) do stop_listening() end
   end
 end
 

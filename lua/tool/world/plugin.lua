@@ -192,7 +192,7 @@ end
 --- The last error that was raised in a hook and not asked for yet. One that stays unasked fails the spec.
 function Plugins:error()
   local text
-  for _, one in ipairs(self.set.list) do
+  for _, one in ipairs(self.loaded) do
     if one.state.errors > (self.seen[one] or 0) then text, self.seen[one] = one.state.last_error, one.state.errors end
   end
   return text
@@ -216,8 +216,9 @@ function Plugins:start()
   if not set then error(table.concat(wrong, "\n"), 0) end
   self.set, self.routes, self.timers = set, {}, {}
   set:add_routes(self.routes)
+  for _, one in ipairs(set.list) do self.loaded[#self.loaded + 1] = one end
   set:start()
-  set:listen()
+  self.stop_listening = set:listen()
   schedule(self)
   return self
 end
@@ -225,6 +226,7 @@ end
 --- As when a newer generation has taken over.
 function Plugins:stop()
   for _, timer in ipairs(self.timers) do timer:cancel() end
+  self.stop_listening()
   settle(self, function() self.set:stop() end)
 end
 
@@ -232,8 +234,8 @@ end
 --- @param wanted table<string, table>
 --- @param name? string  when it is one
 function plugin.load(world, wanted, name)
-  local made = setmetatable({ world = world, wanted = wanted, name = name, seen = setmetatable({}, { __mode = "k" }) }, Plugins)
-  return made:start()
+  local made = { world = world, wanted = wanted, name = name, loaded = {}, seen = {} } -- seen: plugin → errors asked for
+  return setmetatable(made, Plugins):start()
 end
 
 return plugin

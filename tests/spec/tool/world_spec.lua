@@ -305,12 +305,17 @@ describe("plugins in a spec", function()
   it("end when a newer generation takes over, and begin anew", function()
     made_up("spec_ends", [[stage = "observe", needs = { "task" },
       start = function(self) self.begun = true host.log.info("begun") end,
-      stop = function(self, reason) host.task.sleep(100) host.log.info("ended", { reason = reason }) end]])
+      stop = function(self, reason) host.task.sleep(100) host.log.info("ended", { reason = reason }) end,
+      events = { ["promo.applied"] = function() host.log.info("heard") end }]])
     local plugin = world.plugin "spec_ends"
     plugin:stop()
     assert.equal("retired", world.logged("ended").reason)
+    plugin:event "promo.applied"
     plugin:start()
-    assert.equal(3, #world.logs)
+    plugin:event "promo.applied"
+    local said = {}
+    for index, line in ipairs(world.logs) do said[index] = line.message end
+    assert.same({ "begun", "ended", "begun", "heard" }, said)
   end)
 
   it("hear of events that the application tells of", function()
