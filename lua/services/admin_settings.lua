@@ -23,14 +23,26 @@ function admin_settings.show()
   for _, row in ipairs(rows) do set[row.name] = row end
   local list = set.tariffs and rules.tariffs.problem(set.tariffs.value) == "" and set.tariffs.value
   return {
-    tariffs = list or rules.tariffs.list, is_own = set.tariffs ~= nil, set = set,
+    version = admin_settings.version(set.tariffs), tariffs = list or rules.tariffs.list, is_own = set.tariffs ~= nil, set = set,
     from_environment = host.config.yookassa.shop_id ~= nil,
   }
 end
 
+--- What a form was made of: it changes with every change of the row. "" for one that is not stored.
+--- @param row? {updated_at: number}
+function admin_settings.version(row)
+  return row and row.updated_at and ("%.6f"):format(row.updated_at) or ""
+end
+
 --- Change one setting; its trail is written with it.
-function admin_settings.set(name, value, context)
-  return settings.set(name, value, actor_of(context), context)
+--- @param version? string  of the form it comes from; nil: whatever is stored
+function admin_settings.set(name, value, context, version)
+  return settings.set_all({ { name = name, value = value } }, actor_of(context), context, version and function(tx)
+    local row, problem = tx:one("SELECT updated_at FROM settings WHERE name = $1", name)
+    if problem then return nil, problem end
+    if admin_settings.version(row) ~= version then return nil, failure "changed_meanwhile" end
+    return true
+  end)
 end
 
 -- ---- flags ----
@@ -52,6 +64,7 @@ function admin_settings.flags()
         requires_subscription = false, description = "" }
     end
   end
+  for _, flag in ipairs(list) do flag.version = admin_settings.version(flag) end
   table.sort(list, function(a, b) return a.name < b.name end)
   return list
 end
@@ -68,10 +81,13 @@ local function shown(flag)
     requires_subscription = flag.requires_subscription }
 end
 
---- @param flag {name: string, enabled: boolean, rollout_percent: integer, allow_list: string, requires_subscription: boolean}
+--- @param flag {name: string, enabled: boolean, rollout_percent: integer, allow_list: string, requires_subscription: boolean,
+---   version: string?}  version: of the form it comes from
 function admin_settings.set_flag(flag, context)
   local done, problem = host.pg.transaction(function(tx)
-    local before = tx:one("SELECT " .. COLUMNS .. " FROM feature_flags WHERE name = $1 FOR UPDATE", flag.name)
+    local row = tx:one("SELECT " .. COLUMNS .. " FROM feature_flags WHERE name = $1 FOR UPDATE", flag.name)
+    if flag.version and flag.version ~= admin_settings.version(row) then return nil, failure "changed_meanwhile" end
+    local before = row
       or { enabled = rules.flags.defaults[flag.name], rollout_percent = 100, allow_list = "", requires_subscription = false }
     local ok, why = tx:query(UPSERT, flag.name, flag.enabled, flag.rollout_percent, flag.allow_list,
       flag.requires_subscription, context.admin.login)
@@ -80,6 +96,7 @@ function admin_settings.set_flag(flag, context)
       details = { before = shown(before), after = shown(flag) } }, tx)
   end)
   if done then return true end
+  if problem.code == "changed_meanwhile" then return nil, problem end
   return unavailable(problem)
 end
 

@@ -23,6 +23,7 @@ local LOOK_AGAIN_MS = 500
 local LONGEST_RUN_MS = 600000
 local STEP_MS = 20
 local MISCONFIGURED_PAUSE_S = 60
+local PLUGIN_OFF_PAUSE_S = 30
 local STORE_ATTEMPTS = 50
 local STORE_PAUSE_MS = 200
 
@@ -97,6 +98,11 @@ function outcomes.telegram_misconfigured(entry, _, problem)
   alerts.raise("telegram_misconfigured", "Telegram refuses the bot or a chat is not set: messages wait",
     { failure = tostring(problem) })
   put_back(entry, problem, { in_s = MISCONFIGURED_PAUSE_S })
+end
+
+-- Until somebody switches it on again.
+function outcomes.plugin_off(entry, _, problem)
+  put_back(entry, problem, { in_s = PLUGIN_OFF_PAUSE_S })
 end
 
 -- Whatever may pass by itself.

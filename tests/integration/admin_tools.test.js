@@ -176,3 +176,25 @@ test('the journal shows values as people read them: roubles, local time, yes and
   assert.match(plain((await admin.get('/admin/audit?actor=nobody-of-that-name')).text), /По фильтру ничего нет/);
   assert.match((await admin.get('/admin/audit?action=flag.changed')).text, /Что: Флаг изменён/, 'the filter in force is named in words');
 });
+
+// ---- two at once ----
+
+test('a form that somebody else overtook is not saved unseen: tariffs, flags', async () => {
+  const field = (text, name) => new RegExp(`name="${name}" value="([^"]*)"`).exec(text)[1];
+  const tariffs = { name_1: 'week', title_1: 'Неделя', days_1: '7', on_sale_1: 'true', order_1: '1', step: 'save' };
+  const old = field((await admin.get('/admin/settings')).text, 'version');
+  assert.equal((await admin.send('/admin/settings/tariffs', { ...tariffs, price_1: '150', version: old })).status, 303);
+  const late = await admin.send('/admin/settings/tariffs', { ...tariffs, price_1: '170', version: old });
+  assert.equal(late.status, 409);
+  assert.match(plain(late.text), /тарифы изменил кто-то ещё/);
+  assert.match(plain(late.text), /было 150 ₽ → стало 170 ₽/, 'what would change now');
+  assert.equal((await admin.send('/admin/settings/tariffs', { ...tariffs, price_1: '170', version: field(late.text, 'version') })).status, 303);
+
+  const flag = { enabled: 'true', rollout_percent: '50' };
+  const seen = field((await admin.get('/admin/flags')).text, 'seen');
+  assert.equal((await admin.send('/admin/flags/responses', { ...flag, seen })).status, 303);
+  const missed = await admin.send('/admin/flags/responses', { ...flag, rollout_percent: '10', seen });
+  assert.equal(missed.status, 409);
+  assert.match(plain(missed.text), /флаг responses тем временем изменил кто-то ещё/);
+  assert.equal(await product.postgres.value("SELECT rollout_percent FROM feature_flags WHERE name = 'responses'"), '50');
+});

@@ -22,6 +22,7 @@ const CAREFUL = `return { name = "careful", version = "1.0.0", api = 1, stage = 
   on_response = function(self, req, res, conf)
     res.headers["X-Careful"] = self.word .. " " .. conf.word .. " " .. conf.factor .. " " .. conf.mood .. " " .. (conf.key and #conf.key or 0)
   end,
+  deliver = function(self, data) return true end,
   jobs = { { every = "1d", name = "look", run = function(self, conf) return { word = conf.word } end } },
   routes = { { "GET", "/plugins/careful/here", access = "public", handle = function() return { body = { here = true } } end } } }\n`;
 
@@ -185,6 +186,9 @@ test('a plugin that is switched off is passed over everywhere until it is switch
   await soon(() => everywhere(undefined), 'no plugin');
   assert.equal((await product.client.get('/plugins/careful/here')).status, 404);
   assert.match((await product.fura.command('jobs', 'run', 'careful.look')).output, /switched off/);
+  await product.postgres.query("INSERT INTO outbox (kind, chat_key, payload) VALUES ('plugin:careful', 'q', '{\"data\": {}}')");
+  const waits = "SELECT state || ' ' || attempts || ' ' || coalesce(last_error, '') FROM outbox WHERE kind = 'plugin:careful'";
+  await until(async () => /^waiting 0 .*plugin_off/.test(await product.postgres.value(waits)), { what: 'the delivery to be put back', timeoutMs: 20000 });
   assert.match((await page()).text, /выключен/);
   assert.match((await admin.get('/admin/rules')).text, /careful[^]*выключен/);
   assert.equal((await admin.send('/admin/plugins/careful/switch', { enabled: 'true' })).status, 303);

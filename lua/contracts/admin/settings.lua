@@ -95,11 +95,12 @@ settings.preview_tariffs = promise {
 
 settings.save_tariffs = promise {
   name = "admin.save_tariffs", about = "Sell by these tariffs from now on.", role = "admin", raw_input = true,
+  errors = { changed_meanwhile = 409 },
   run = function(form, context)
     local list, problem = read_tariffs(form)
     if not list then return nil, problem end
     local done
-    done, problem = admin_settings.set("tariffs", list, context)
+    done, problem = admin_settings.set("tariffs", list, context, type(form.version) == "string" and form.version or nil)
     if not done then return nil, problem end
     return {}
   end,
@@ -141,9 +142,12 @@ settings.save_flag = promise {
     rollout_percent = { type = "integer", default = 100, min = 0, max = 100 },
     allow_list = { type = "string", default = "", max_length = 20000, check = check_ids },
     requires_subscription = { type = "boolean", default = false },
+    seen = { type = "string", max_length = 40 },
   },
+  errors = { changed_meanwhile = 409 },
   run = function(input, context)
     input.allow_list = input.allow_list:gsub("%s+", " ")
+    input.version = input.seen and input.seen:gsub("^new$", "")
     local done, problem = admin_settings.set_flag(input, context)
     if not done then return nil, problem end
     return {}

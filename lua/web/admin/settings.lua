@@ -76,22 +76,28 @@ function settings.show(context, _, problem, preview)
     if flag.name == "payments" then selling = flag.enabled end
   end
   return page.whole("settings", {
-    rows = context.form and rows_of_form(context.form) or rows_of(now.tariffs), now = now, selling = selling,
+    rows = context.form and rows_of_form(context.form) or rows_of(now.tariffs), now = now, selling = selling, version = now.version,
     preview = preview, changes = preview and page.part("parts/diff", { changes = difference(preview.before, preview.tariffs) }),
     has_changes = preview and #difference(preview.before, preview.tariffs) > 0,
   }, { title = "Тарифы и оплата", nav = "settings", problem = problem, status = problem and (problem.status or 422) }, context)
 end
 
-function settings.preview(context, request)
+--- @param stale? table  why this is shown again
+function settings.preview(context, request, stale)
   local preview, problem = contracts.preview_tariffs(context.form, context)
   if not preview and problem.code ~= "invalid_input" then return nil, problem end
-  return settings.show(context, request, problem, preview)
+  return settings.show(context, request, problem or stale, preview)
 end
 
 function settings.save(context, request)
   if context.form.step == "preview" then return settings.preview(context, request) end
   local done, problem = contracts.save_tariffs(context.form, context)
   if done then return page.go("/admin/settings", "saved") end
+  if problem.code == "changed_meanwhile" then
+    problem.message = "Не сохранено: пока вы правили, тарифы изменил кто-то ещё. Ваш ввод в полях; посмотрите изменения и сохраните, "
+      .. "если он верен."
+    return settings.preview(context, request, problem)
+  end
   if problem.code ~= "invalid_input" then return nil, problem end
   return settings.show(context, request, problem)
 end
@@ -133,6 +139,7 @@ function settings.flags(context, _, problem)
   local output, why = contracts.list_flags({}, context)
   if not output then return nil, why end
   local turned = context.query.turned
+  for _, flag in ipairs(output.flags) do flag.seen = flag.version ~= "" and flag.version or "new" end
   return page.whole("flags", { flags = output.flags, turned = type(turned) == "string" and turned or nil,
     defaults = rules.flags.defaults, host = host },
     { title = "Флаги", nav = "flags", problem = problem, status = problem and (problem.status or 422) }, context)
@@ -142,6 +149,11 @@ function settings.save_flag(context, request)
   context.form.name = context.params.name
   local done, problem = contracts.save_flag(context.form, context)
   if done then return page.go("/admin/flags?turned=" .. context.params.name) end
+  if problem.code == "changed_meanwhile" then
+    problem.message = ("Не сохранено: флаг %s тем временем изменил кто-то ещё. Ниже — то, что действует сейчас."):format(
+      context.params.name)
+    return settings.flags(context, request, problem)
+  end
   if problem.code ~= "invalid_input" then return nil, problem end
   return settings.flags(context, request, label(problem))
 end
