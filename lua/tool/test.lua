@@ -246,11 +246,18 @@ local function load_busted(filter)
   return busted
 end
 
+-- What an assertion found may have its cause in what nobody expected.
+local function with_cause(message)
+  local text = context.world and context.world.runner.verdict()
+  if not text or message:find(text, 1, true) then return message end
+  return ("%s\nbefore that: %s"):format(message, text)
+end
+
 local function watch(busted)
   local function complain(element, _, message, trace)
     local is_spec = element.descriptor == "it" or element.descriptor == "pending"
     report.failure(element, is_spec and full_name(busted, element) or element.name or element.descriptor,
-      message or place_of(trace), trace and trace.traceback)
+      with_cause(tostring(message or place_of(trace))), trace and trace.traceback)
     return nil, true
   end
   busted.subscribe({ "file", "start" }, begin_file)

@@ -56,13 +56,15 @@ test('so does a statement, a command, and an error in a hook or a task', async (
   write(spec(`it("one", function() pcall(host.pg.query, "SELECT  1\\n FROM x") end)
     it("two", function() pcall(host.redis.command, "BITCOUNT", "k") end)
     it("three", function() world.plugin("broken"):request() end)
-    it("four", function() host.task.spawn(function() error "lost" end) end)`));
+    it("four", function() host.task.spawn(function() error "lost" end) end)
+    it("five", function() world.plugin("broken"):request() assert.equal("a", "b") end)`));
   const end = await run('tests/spec/tool');
   assert.match(end.stdout, /nobody expected the statement SELECT 1 FROM x:/);
   assert.match(end.stdout, /does not know BITCOUNT/);
   assert.match(end.stdout, /plugins\/broken\/plugin\.lua:2: it broke/);
   assert.match(end.stdout, /an error in a task: .*lost/);
-  assert.match(end.stdout, /0 passed, 4 failed/);
+  assert.match(end.stdout, /Expected objects to be equal.*before that: plugins\/broken\/plugin\.lua:2: it broke/s);
+  assert.match(end.stdout, /0 passed, 5 failed/);
 });
 
 test('one that computes for ever is stopped where it is, and the others run', async () => {
