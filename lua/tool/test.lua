@@ -9,7 +9,7 @@ local report = require "tool.test_report"
 local DEFAULT_PATHS = { "plugins", "tests/spec" }
 -- They need no services, but for a file that says `-- needs services`.
 local FREE_FOLDERS = { "plugins/", "tests/spec/rules/", "tests/spec/kit/", "tests/spec/tool/" }
-local SPEC_CPU_MS = 5000       -- of computing without a wait; then the spec is stopped
+local SPEC_CPU_MS = 2000       -- of computing without a wait; then the spec is stopped
 local SPEC_WAIT_MS = 120000    -- in all; no deadline of its task, which the code under test would see
 local PROBE_MS = 2000
 

@@ -76,7 +76,7 @@ it("meets a rule that loops", function() world.rule("refunds").days_to_take { en
 it("goes on", function() assert.is_true(true) end)`));
   const end = await run('tests/spec/tool');
   assert.equal(end.code, 1);
-  assert.match(end.stdout, /made_spec\.lua:4: stopped after 5000 ms/);
+  assert.match(end.stdout, /made_spec\.lua:4: stopped after 2000 ms/);
   assert.match(end.stdout, /lua\/rules\/refunds\.lua:\d+: stopped/);
   assert.match(end.stdout, /1 passed, 2 failed/);
 });
