@@ -10,6 +10,8 @@ local key_rotation = {}
 local BATCH = 200
 local SAMPLE = 1000 -- of each table at the start; a wrong key shows in any
 local RETRY_MS = 2000
+local MISSING = "SETTINGS_ENCRYPTION_KEY: key %s is missing and what is sealed with it cannot be read (%s): "
+  .. "put it back behind the new one (new,old), then run `fura settings rotate`"
 
 -- Every sealed column: its table, the columns that make its context, and that context. What a table misses here cannot
 -- be opened once the old key is gone.
@@ -86,8 +88,7 @@ function key_rotation.missing(most)
   end
   table.sort(ids)
   for index, id in ipairs(ids) do
-    sentences[index] = ("SETTINGS_ENCRYPTION_KEY: key %s is missing and what is sealed with it cannot be read (%s): put it back behind the new one (new,old), then run `fura settings rotate`")
-      :format(id, table.concat(places[id], ", "))
+    sentences[index] = MISSING:format(id, table.concat(places[id], ", "))
   end
   return sentences
 end

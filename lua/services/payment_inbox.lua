@@ -121,6 +121,13 @@ local function check_claim(row, object)
   if is_claim and object.status ~= row.status then note_forged(row, "status", tostring(object.status)) end
 end
 
+-- Did it say that another payment was given back than the gateway says?
+local function check_payment(row, object)
+  local said = row.body and host.json.decode(row.body)
+  local claimed = type(said) == "table" and type(said.object) == "table" and said.object.payment_id or nil
+  if claimed ~= nil and claimed ~= object.payment_id then note_forged(row, "payment", tostring(object.payment_id)) end
+end
+
 -- The gateway does not know what the notification is about.
 local function judge_unknown_object(row)
   if row.attempts == 1 then note_forged(row, "unknown_to_gateway") end
@@ -145,6 +152,7 @@ local function act_on_refund(row)
     return "retry", problem
   end
   check_claim(row, object)
+  if row.attempts == 1 then check_payment(row, object) end
   local outcome
   outcome, problem = settling.refund(object, "webhook")
   if outcome ~= "early" then return outcome, problem end
@@ -197,7 +205,7 @@ local CLAIM = [[
   UPDATE payment_inbox SET attempts = attempts + 1, next_try_at = now() + $1 * interval '1 second'
   WHERE id IN (SELECT id FROM payment_inbox WHERE next_try_at <= now() AND ($2::bigint IS NULL OR id = $2::bigint)
                ORDER BY next_try_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-  RETURNING id, event, object_id, status, host(address) AS address, received, attempts,
+  RETURNING id, event, object_id, status, body, host(address) AS address, received, attempts,
     extract(epoch FROM now() - received_at)::float8 AS age_s]]
 
 --- Look after one notification now, unless another does.

@@ -100,6 +100,95 @@ test('a refund that overtakes the payment waits for nothing: both count', async 
   assert.equal((await driver.get('/api/v1/subscription')).json.days_left, 24);
 });
 
+// ---- forgeries ----
+
+const gateway = () => product.control('yookassa');
+const gatewayId = (payment) => new URL(payment.confirmation_url).pathname.split('/').pop();
+
+/** A payment whose end only we tell of. */
+async function buy(id, tariff = '1_month') {
+  await gateway().post('notifications', { url: '' });
+  const driver = await product.login({ id });
+  const { json } = await driver.post('/api/v1/payments', { tariff });
+  return { driver, payment: json.payment_id, id: gatewayId(json) };
+}
+
+/** All that money is: any change of it changes this. */
+const money = () => product.postgres.query(`SELECT 'payment', p::text FROM payments p UNION ALL SELECT 'grant', g::text FROM subscription_grants g
+  UNION ALL SELECT 'refund', r::text FROM refunds r UNION ALL SELECT 'subscription', s::text FROM subscriptions s ORDER BY 1, 2`);
+const trail = (action, target) => count(`SELECT count(*) FROM audit_log WHERE action = '${action}' AND coalesce(target_id, '') = '${target}'`);
+const looked = (id) => until(async () => await count(`SELECT count(*) FROM payment_inbox WHERE object_id = '${id}' AND attempts > 0`) > 0, { what: 'a look' });
+const tell = (object, event = 'payment.succeeded', address = GATEWAY) => from(address, JSON.stringify({ type: 'notification', event, object }));
+
+/** What the gateway's object says instead of what was agreed. */
+const DIFFERENCES = {
+  'another amount': () => ({ amount: { value: '1.00', currency: 'RUB' } }), 'another currency': () => ({ amount: { value: '499.00', currency: 'USD' } }),
+  'the metadata of another payment': () => ({ metadata: { payment_id: crypto.randomUUID(), driver_id: '1', tariff: '1_month' } }),
+  'another driver': ({ payment }) => ({ metadata: { payment_id: payment, driver_id: '1', tariff: '1_month' } }),
+  'another tariff': ({ payment }, driver) => ({ metadata: { payment_id: payment, driver_id: driver, tariff: '12_months' } }),
+  'another shop': () => ({ recipient: { account_id: '666' } }),
+};
+
+for (const [index, [name, difference]] of Object.entries(DIFFERENCES).entries()) {
+  test(`a payment with ${name} changes nothing and is in the trail`, async () => {
+    const bought = await buy(520 + index);
+    await gateway().post('pay', { id: bought.id });
+    await gateway().post('alter', { id: bought.id, fields: difference(bought, String(520 + index)) });
+    const before = await money();
+    assert.equal((await tell({ id: bought.id, status: 'succeeded', paid: true })).status, 200);
+    await until(async () => await trail('payment.webhook_mismatch', bought.payment) > 0, { what: 'the trail' });
+    assert.deepEqual(await money(), before);
+  });
+}
+
+test('the right payment told of by a stranger changes nothing and is in the trail', async () => {
+  const bought = await buy(530);
+  await gateway().post('pay', { id: bought.id });
+  const [before, refused] = [await money(), await trail('payment.webhook_refused', '')];
+  assert.equal((await tell({ id: bought.id, status: 'succeeded' }, 'payment.succeeded', '8.8.4.4')).status, 403);
+  await until(async () => await trail('payment.webhook_refused', '') > refused, { what: 'the trail' });
+  assert.deepEqual(await money(), before);
+});
+
+test('an end that the gateway knows nothing of changes nothing and is in the trail', async () => {
+  const bought = await buy(531);
+  const before = await money();
+  for (const [event, status] of [['payment.succeeded', 'succeeded'], ['payment.canceled', 'canceled']]) await tell({ id: bought.id, status, paid: true }, event);
+  await until(async () => await trail('payment.webhook_mismatch', bought.id) === 2, { what: 'the trail of both' });
+  assert.deepEqual(await money(), before);
+});
+
+test('what was told once changes nothing when it is told again, as it was or turned round', async () => {
+  const bought = await buy(532);
+  await gateway().post('pay', { id: bought.id });
+  await tell({ id: bought.id, status: 'succeeded' });
+  await until(async () => (await bought.driver.get('/api/v1/subscription')).json.active, { what: 'access' });
+  const before = await money();
+  await Promise.all(Array.from({ length: 5 }, () => tell({ id: bought.id, status: 'succeeded' })));
+  await tell({ id: bought.id, status: 'canceled' }, 'payment.canceled');
+  await until(async () => await trail('payment.webhook_mismatch', bought.id) > 0, { what: 'the trail' });
+  assert.deepEqual(await money(), before);
+});
+
+test('a refund of one payment told as that of another takes nothing from the other, and is in the trail', async () => {
+  const [one, other] = [await buy(533), await buy(534)];
+  for (const bought of [one, other]) {
+    await gateway().post('pay', { id: bought.id });
+    await tell({ id: bought.id, status: 'succeeded' });
+    await until(async () => (await bought.driver.get('/api/v1/subscription')).json.active, { what: 'access' });
+  }
+  const basic = Buffer.from('100500:test_simulated-secret-key').toString('base64');
+  const refund = await (await fetch(`${product.simulators.yookassa.url}/v3/refunds`, { method: 'POST',
+    body: JSON.stringify({ payment_id: one.id, amount: { value: '499.00', currency: 'RUB' } }),
+    headers: { authorization: `Basic ${basic}`, 'idempotence-key': crypto.randomUUID(), 'content-type': 'application/json' } })).json();
+  await tell({ ...refund, payment_id: other.id }, 'refund.succeeded');
+  await looked(refund.id);
+  await until(async () => await trail('payment.webhook_mismatch', refund.id) > 0, { what: 'the trail' });
+  await until(async () => !(await one.driver.get('/api/v1/subscription')).json.active, { what: 'the true refund' });
+  assert.equal((await other.driver.get('/api/v1/subscription')).json.days_left, 30);
+  assert.equal((await other.driver.get(`/api/v1/payments/${other.payment}`)).json.status, 'succeeded');
+});
+
 test('a payment that is none of ours is kept for a day, then given up', async () => {
   const yookassa = product.control('yookassa');
   const basic = Buffer.from('100500:test_simulated-secret-key').toString('base64');
