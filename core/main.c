@@ -63,7 +63,10 @@ static const struct {
      "  --last N      only the last N of them\n"
      "  --route TEXT  only routes that contain it: \"GET /api/v1/cargos\"\n"
      "  --driver ID   only those of one driver\n"
-     "  --limit N     print at most N changes: 50 when left out, 0 for all\n\n"
+     "  --limit N     print at most N changes: 50 when left out, 0 for all\n"
+     "  --json        {ok, compared, differ, items, more, failures, errors, skipped,\n"
+     "                incomparable, lines,\n"
+     "                changes: [{where, what, old, new, kind, count, answers}]}\n\n"
      "Exit status: 0 compared, whether or not something differs; 1 the sources on disk do not\n"
      "load, or raise or log errors where those that run do not; 2 wrong usage.\n"},
     {"test",

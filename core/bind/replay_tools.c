@@ -129,7 +129,7 @@ static struct slice text_of(lua_State *L, const char *name)
 {
     struct slice value = {"", 0};
     lua_getfield(L, -1, name);
-    if (lua_isstring(L, -1))
+    if (lua_type(L, -1) == LUA_TSTRING)
         value.data = lua_tolstring(L, -1, &value.len);
     lua_pop(L, 1); /* the table keeps it */
     return value;

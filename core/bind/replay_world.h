@@ -28,7 +28,7 @@ struct replay_world {
 };
 
 /* Push its table `host`: fits generation_recipe.open_host. */
-void replay_world_open(lua_State *L, void *world);
+void replay_world_open(lua_State *L, void *owner);   /* a struct replay_world */
 void replay_world_clear(struct replay_world *world); /* after its VM is closed */
 
 /* Push serve(asked, dispatch, route index): answers with the status, type, location and body of what dispatch returns. */

@@ -141,9 +141,10 @@ local function replay_one(entry, tools, ignore)
   local lacking = failed(before) and before.needs or failed(after) and after.needs
   if lacking then return nil, "that need " .. lacking end
   if before.error and after.error then return nil, "that fail on both sides: " .. before.error end
-  local changes = compare(before, after, ignore)
   local wrong = after.error or failed(after) and not failed(before) and "answers " .. after.status or nil
-  if #changes == 0 or wrong then return changes, nil, wrong end
+  if wrong then return {}, nil, wrong end
+  local changes = compare(before, after, ignore)
+  if #changes == 0 then return changes end
   return without_own(changes, compare(before, tools.answer("before", entry.encoded), ignore))
 end
 
@@ -215,7 +216,7 @@ local function replay_all(report, entries, tools, ignore)
   end
 end
 
--- Errors that only the sources on disk logged, or logged more often.
+-- Errors that only the sources on disk logged.
 local function new_errors(tools)
   local known, found = {}, host.json.array {}
   for _, problem in ipairs(tools.errors "before") do known[problem.text] = true end
@@ -255,11 +256,13 @@ end
 
 local function summary_of(report)
   if report.compared == 0 then return "no answer was compared" end
-  if report.differ == 0 then return plural(report.compared, "answer") .. " compared, none differs" end
+  local failures = #report.failures > 0 and (", %d failed"):format(#report.failures) or ""
+  if report.differ == 0 then return plural(report.compared, "answer") .. " compared" .. failures .. ", none differs" end
   local things = {}
   for _, kind in ipairs(sorted(report.items)) do things[#things + 1] = plural(report.items[kind], kind) end
-  return ("%d of %s %s"):format(report.differ, plural(report.compared, "answer"), report.differ == 1 and "differs" or "differ")
-    .. (#things > 0 and ": " .. table.concat(things, ", ") or "")
+  local verb = report.differ == 1 and "differs" or "differ"
+  return ("%d of %s %s"):format(report.differ, plural(report.compared, "answer"), verb)
+    .. (#things > 0 and ": " .. table.concat(things, ", ") or "") .. failures
 end
 
 local function change_line(change)

@@ -73,7 +73,8 @@ describe("a replay", function()
     })
     assert.is_false(report.ok)
     assert.same({ { request = "GET /a", text = "lua/x.lua:3: boom" }, { request = "GET /b", text = "answers 500" } }, report.failures)
-    assert.equal("FAILED GET /a: lua/x.lua:3: boom", report.lines[3])
+    assert.same({ "FAILED GET /a: lua/x.lua:3: boom", "FAILED GET /b: answers 500",
+      "2 answers compared, 2 failed, none differs" }, report.lines)
   end)
 
   it("calls it a failure when only the new sources log an error", function()
