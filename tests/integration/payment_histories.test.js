@@ -10,7 +10,7 @@ const { dice, shrink } = require('../support/histories.js');
 const { until } = require('../support/client.js');
 
 const SEED = Number(process.env.HISTORY_SEED ?? 20260203);
-const HISTORIES = 50;
+const HISTORIES = 40;
 const SIDE_BY_SIDE = 6;
 const KILLS = 5;
 const DAY_S = 86400;

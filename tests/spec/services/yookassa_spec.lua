@@ -57,7 +57,9 @@ describe("services.yookassa", function()
     assert.same({ "gateway_unavailable", true }, { problem.code, problem.unknown })
     local sent = {}
     for _, request in ipairs(control("log").requests) do
-      if request.headers and request.headers["idempotence-key"] == key then sent[#sent + 1] = host.json.encode(request.body, { sorted = true }) end
+      if request.headers and request.headers["idempotence-key"] == key then
+        sent[#sent + 1] = host.json.encode(request.body, { sorted = true })
+      end
     end
     assert.equal(2, #sent)
     assert.equal(sent[1], sent[2])
