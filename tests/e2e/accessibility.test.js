@@ -68,9 +68,8 @@ const STATES = {
     await page.waitForSelector('#resp-title');
   } },
   'new answers, and the responses of every status': { reach: async (page) => {
-    const id = await page.locator('#app').getAttribute('data-driver');
     await untilListed(page);
-    await answerAll(id);
+    await answerAll(await page.locator('#app').getAttribute('data-driver'));
     await page.evaluate(() => window.telegramEmit('activated'));
     await page.waitForSelector('#response-count:not([hidden])');
     await checkAll(page);
@@ -85,11 +84,10 @@ const STATES = {
     await page.waitForSelector('#pay-state');
   } },
   'a payment that is paid': { garish: true, reach: settled('pay', '#pay-screen .mark.ok') },
-  'a payment that failed': { garish: true, reach: settled('refuse', '#pay-screen .mark.fail') },
+  'a payment that failed': { reach: settled('refuse', '#pay-screen .mark.fail') },
   'a session that was replaced': { reach: async (page) => {
-    const id = await page.locator('#app').getAttribute('data-driver');
     await untilListed(page);
-    await product.login({ id: Number(id) });
+    await product.login({ id: Number(await page.locator('#app').getAttribute('data-driver')) });
     await until(async () => {
       await page.click('.refresh').catch(() => {});
       return page.locator('.edge h1').count();
@@ -110,7 +108,7 @@ const BROKEN = {
       return page.locator('#results .strip.warn').count();
     }, { what: 'the notice of a stale list' });
   } },
-  'a feed that is down': { garish: true, reach: async (page) => {
+  'a feed that is down': { reach: async (page) => {
     await untilListed(page);
     await ask(page, { mode: 'all', start_date: '2032-01-01' });
     await page.waitForSelector('#results.problem');
