@@ -38,7 +38,7 @@ describe("services.responses", function()
     local next_one = answer(driver, { cargo = { id = "481517" } })
     assert.equal("+79998887766", next_one.phone)
     assert.equal("Пётр", next_one.name)
-    assert.same({ phone = "+79998887766", name = "Пётр" }, responses.contact_of(driver))
+    assert.same({ phone = "+79998887766", name = "Пётр", is_known = true }, responses.contact_of(driver))
   end)
 
   it("carries the first name when no other is known", function()
