@@ -12,6 +12,14 @@ describe("maintenance", function()
     assert.equal("60", tostring(res.headers["Retry-After"]))
   end)
 
+  it("says when it is over, in the language of whoever asks", function()
+    local english = { path = "/api/v1/cargos", headers = { ["accept-language"] = "en" } }
+    assert.equal("Чиним. Вернёмся к 15:30.", answer({ back_at = "15:30" }).json.detail)
+    assert.equal("Repairs, back at 15:30.", answer({ back_at = "15:30" }, english).json.detail)
+    assert.equal("Чиним. Скоро вернёмся.", answer({}).json.detail)
+    assert.equal("maintenance", answer({}).json.code)
+  end)
+
   it("lets everybody pass when it is off", function()
     assert.equal(200, answer({ enabled = false }).status)
   end)
