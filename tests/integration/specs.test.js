@@ -81,6 +81,21 @@ it("goes on", function() assert.is_true(true) end)`));
   assert.match(end.stdout, /1 passed, 2 failed/);
 });
 
+test('a fixture is found beside the spec, in fixtures/ there, or in tests/fixtures; a missing one is named', async () => {
+  app.write('tests/spec/tool/beside.json', '{"place":"beside"}');
+  app.write('tests/spec/tool/fixtures/near.txt', 'near');
+  app.write('tests/fixtures/cargo/far.json', '{"place":"far"}');
+  write(spec(`it("reads", function()
+  assert.equal("beside", world.fixture("beside.json").place)
+  assert.equal("near", world.fixture "near.txt")
+  assert.equal("far", world.fixture("cargo/far.json").place)
+end)
+it("misses", function() world.fixture "absent.json" end)`));
+  const end = await run('tests/spec/tool');
+  assert.match(end.stdout, /there is no fixture absent\.json beside the spec or in tests\/fixtures/);
+  assert.match(end.stdout, /1 passed, 1 failed/);
+});
+
 test('a file without the world has the real host, also after one that had it', async () => {
   write(spec('it("is in January", function() assert.equal("2026-01-15", host.time.iso8601(host.time.now()):sub(1, 10)) end)'));
   write(spec('it("is now", function() assert.is_true(math.abs(host.time.now() - os.time()) < 60) end)', ''), 'tests/spec/tool/other_spec.lua');
