@@ -22,7 +22,7 @@ function pg.one(sql, ...) end
 
 ---Run `fn(tx)` in a transaction. Committed when fn returns without a failure; rolled back when it raises, returns nil
 ---and a failure, or its task dies. Returns what fn returned. Inside another transaction's function use
----tx:savepoint(fn). Yields.
+---tx:savepoint(fn). With `read_only` writing fails (`sqlstate_25006`), and it is always rolled back. Yields.
 ---@param fn fun(tx: PgTransaction): ...
 ---@param options? {isolation?: "read committed"|"repeatable read"|"serializable", read_only?: boolean, timeout_ms?: integer, direct?: boolean}
 ---@return any

@@ -244,6 +244,30 @@ describe("host.pg", function()
       assert.error_matches(function() pg.transaction(function() end, { isolation = "chaos" }) end, "'isolation' must be")
     end)
 
+    it("writes nothing and tells nobody when it is read-only", function()
+      local heard
+      local listener = pg.listen("pg_spec_read_only", function(message) heard = message or heard end)
+      local result, failure = pg.transaction(function(tx)
+        local rows, why = tx:query("INSERT INTO pg_spec (id) VALUES (1)")
+        if not rows then return nil, why end
+        return true
+      end, { read_only = true })
+      assert.is_nil(result)
+      assert.equal("sqlstate_25006", failure.code)
+      for _, level in ipairs { "read committed", "repeatable read", "serializable" } do
+        local told = pg.transaction(function(tx)
+          assert(tx:query("SELECT pg_notify('pg_spec_read_only', 'from a read-only one')"))
+          return tx:one("SELECT current_setting('transaction_read_only') || ' ' || current_setting('transaction_isolation') AS told").told
+        end, { read_only = true, isolation = level })
+        assert.equal("on " .. level, told)
+      end
+      assert(pg.query("SELECT pg_notify('pg_spec_read_only', 'from another')"))
+      await(function() return heard end)
+      listener:close()
+      assert.equal("from another", heard)
+      assert.equal(0, count "pg_spec")
+    end)
+
     it("runs on the direct connection when asked", function()
       assert.equal(1, pg.transaction(function(tx) return tx:one("SELECT 1 AS n").n end, { direct = true }))
     end)
