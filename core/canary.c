@@ -15,6 +15,8 @@ enum {
     MISHAPS_ENOUGH = 5,   /* to judge by, however few the requests */
     MISHAPS_MIN = 2,      /* one may be anybody's fault */
     SLOWER_MS = 20,
+    TIMES_ENOUGH =
+        50, /* to compare times by before the end: of fewer, the 95th is one unlucky one */
     DEATHS_TOLERATED = 1,
     COMPLAINT_MAX = 1000,
 };
@@ -74,9 +76,10 @@ static bool fails_more(const struct side *own, const struct side *live, bool is_
            share_of_mishaps(own) > share_of_mishaps(live) + mishaps_margin;
 }
 
-static bool is_slower(const struct side *own, const struct side *live)
+static bool is_slower(const struct side *own, const struct side *live, bool is_over)
 {
-    return own->requests >= REQUESTS_ENOUGH && live->requests >= REQUESTS_ENOUGH &&
+    uint64_t enough = is_over ? REQUESTS_ENOUGH : TIMES_ENOUGH;
+    return own->requests >= enough && live->requests >= enough &&
            own->p95_ms > live->p95_ms * slower_times && own->p95_ms > live->p95_ms + SLOWER_MS;
 }
 
@@ -86,7 +89,7 @@ static enum judgement judge(const struct side *own, const struct side *live, boo
 {
     if (fails_more(own, live, is_over))
         return FAILS;
-    if (is_slower(own, live))
+    if (is_slower(own, live, is_over))
         return SLOW;
     if (!is_over)
         return GOES_ON;

@@ -68,11 +68,13 @@ static void failures_of_rules_count_but_never_for_more_than_all_requests(void **
 static void slower_means_by_half_and_by_20_ms(void **state)
 {
     (void)state;
-    assert_int_equal(during(side(20, 0, 60), side(20, 0, 35)), SLOW);
-    assert_int_equal(during(side(20, 0, 28), side(20, 0, 9)), GOES_ON);
-    assert_int_equal(during(side(20, 0, 140), side(20, 0, 100)), GOES_ON);
-    assert_int_equal(during(side(19, 0, 900), side(20, 0, 10)), GOES_ON);
-    assert_int_equal(during(side(20, 0, 900), side(19, 0, 10)), GOES_ON);
+    assert_int_equal(during(side(50, 0, 60), side(50, 0, 35)), SLOW);
+    assert_int_equal(during(side(50, 0, 28), side(50, 0, 9)), GOES_ON);
+    assert_int_equal(during(side(50, 0, 140), side(50, 0, 100)), GOES_ON);
+    assert_int_equal(during(side(49, 0, 900), side(50, 0, 10)), GOES_ON);
+    assert_int_equal(during(side(50, 0, 900), side(49, 0, 10)), GOES_ON);
+    assert_int_equal(at_end(side(20, 0, 900), side(20, 0, 10)), SLOW);
+    assert_int_equal(at_end(side(19, 0, 900), side(20, 0, 10)), GOOD);
 }
 
 struct verdict {
