@@ -84,9 +84,9 @@ static bool contains(struct slice text, const char *word)
 
 static bool is_secret(struct slice name, const char *const *hides)
 {
-    static const char *const parts[] = {"token",     "secret",    "passw",   "phone",
-                                        "mail",      "cookie",    "auth",    "session",
-                                        "signature", "init_data", "initdata"};
+    static const char *const parts[] = {"token",     "secret",    "passw",    "phone",
+                                        "mail",      "cookie",    "auth",     "session",
+                                        "signature", "init_data", "initdata", "webappdata"};
     static const char *const wholes[] = {"key", "hash", "code", "pin"};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

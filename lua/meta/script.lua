@@ -19,7 +19,7 @@ function script.compile(source, chunk_name, environment) end
 ---@param fn function
 ---@return any, Failure?   what fn returns; or nil and a failure (code "script_error", "script_timeout"; `stack`)
 function script.guard(label, budget, fn, ...) end
----Generation number, bundle hash, role ("serve", "check", "test", …), version. `standby`: another generation is the live
+---Generation number, bundle hash, role ("serve", "replay", "check", "test", …), version. `standby`: another generation is the live
 ---one, this one is being built or answers as a canary. `retired`: this generation was told to end (a reload, a drain): its
 ---timers and subscriptions have stopped, long tasks should come to an end.
 ---@return {generation: integer, hash: string, role: string, version: string, standby: boolean, retired: boolean}

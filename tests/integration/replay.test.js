@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const { Child } = require('../support/child.js');
 const { AppCopy } = require('../support/app_copy.js');
 const { Product } = require('../support/product.js');
-const { Small, load, until } = require('../support/process.js');
+const { until } = require('../support/process.js');
 
 const CARD = 'lua/rules/card.lua';
 const LIST = '/api/v1/cargos?limit=5';
@@ -182,4 +182,34 @@ test('without an edit no answer differs', async () => {
   const end = await product.fura.command('replay');
   assert.equal(end.code, 0, end.output);
   assert.match(end.stdout, /^\d+ answers compared, none differs$/m);
+});
+
+test('plugins come along: what they put into answers is compared, what they do besides is not done', async () => {
+  const COUNTER = `return {
+    name = "counter", version = "1.0.0", api = 1, stage = "observe", needs = { "redis", "pg", "http", "timer" },
+    start = function(self)
+      self.host = host
+      host.redis.command("INCR", "started")
+      host.timer.after(1, function() host.redis.command("INCR", "timed") end)
+    end,
+    on_request = function() host.redis.command("INCR", "asked") end,
+    on_response = function(self, req, res) res.body = res.body:gsub("₽", "MARK") end,
+    after_response = function() host.redis.command("INCR", "done") end,
+  }\n`;
+  app.write('plugins/counter/plugin.lua', COUNTER.replace('MARK', '₽'));
+  app.configure('{ counter = {}, slow_requests = { threshold_ms = 1 } }');
+  assert.equal((await product.fura.command('reload')).code, 0);
+  const [card] = (await cardsOf()).filter((one) => one.price_kopecks);
+  const keys = ['started', 'timed', 'asked', 'done'].map((name) => `plugin:counter:${name}`);
+  const counts = () => Promise.all(keys.map((key) => product.redis.command('GET', key)));
+  await until(async () => (await counts()).every((count) => Number(count) > 0), { what: 'the plugin counted' });
+  const counted = await counts();
+  app.write('plugins/counter/plugin.lua', COUNTER.replace('MARK', 'р.'));
+  const { code, changes, lines } = await replay('--route', 'GET /api/v1/cargos', '--last', '1');
+  assert.equal(code, 0, lines?.join('\n'));
+  assert.equal(changes.find((change) => change.where === `card ${card.id}`)?.new, card.price.replace('₽', 'р.'), lines.join('\n'));
+  assert.deepEqual(await counts(), counted);
+  app.restore();
+  app.configure('{}');
+  assert.equal((await product.fura.command('reload')).code, 0);
 });

@@ -140,7 +140,8 @@ static void secret_parameters_leave_no_value(void **state)
         "api_key=SESAME",
         "%zz=SESAME",
         "own=SESAME",
-        "tgWebAppData=1&hash=SESAME",
+        "tgWebAppData=SESAME",
+        "hash=SESAME",
         "token=SESAME&token=SESAME",
     };
     static const char *const hides[] = {"own", NULL};
