@@ -245,8 +245,9 @@ describe("host.pg", function()
     end)
 
     it("writes nothing and tells nobody when it is read-only", function()
-      local heard
-      local listener = pg.listen("pg_spec_read_only", function(message) heard = message or heard end)
+      local listening, heard
+      local listener = pg.listen("pg_spec_read_only", function(message) listening, heard = true, message or heard end)
+      await(function() return listening end)
       local result, failure = pg.transaction(function(tx)
         local rows, why = tx:query("INSERT INTO pg_spec (id) VALUES (1)")
         if not rows then return nil, why end
