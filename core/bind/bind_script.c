@@ -64,12 +64,16 @@ static int l_compile(lua_State *L)
 }
 
 /* Push nil and a failure about a guarded call that did not end well; its stack is on `co`. */
-static int push_guard_failure(lua_State *L, lua_State *co, bool stopped)
+static int push_guard_failure(lua_State *L, const struct watchdog_run *run)
 {
-    if (stopped)
+    lua_State *co = run->co;
+    bool is_late = run->stopping && !run->over_memory;
+    if (is_late)
         lua_pushliteral(co, "stopped: it computed for longer than its budget");
+    else if (run->stopping)
+        lua_pushliteral(co, "stopped: the scripts of this generation use more than lua_memory_mb");
     vm_describe_error(co);
-    bind_failure_text(L, stopped ? "script_timeout" : "script_error", "script",
+    bind_failure_text(L, is_late ? "script_timeout" : "script_error", "script",
                       lua_tostring(co, -2));
     lua_pushstring(L, lua_tostring(co, -1));
     lua_setfield(L, -2, "stack");
@@ -88,6 +92,20 @@ static int give_turn(lua_State *L, const struct watchdog_run *run)
     return wait_turn(L, 6);
 }
 
+/* What the coroutine at index 3 holds must be garbage before its caller allocates anything, or the caller is stopped for
+ * it: its failure is made while the run is still the one to blame. */
+static int end_hoarder(lua_State *L, struct watchdog_run *run, const char *outer)
+{
+    int results = push_guard_failure(L, run);
+    watchdog_end(run);
+    wait_forbid(outer);
+    lua_settop(run->co, 0); /* bind_script.lua may hold it still */
+    lua_pushnil(L);
+    lua_replace(L, 3);
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    return results;
+}
+
 /* Run the coroutine at index 3, with label and budget at 1 and 2. */
 static int run_guarded(lua_State *L, int nargs, int64_t used_ns, bool warned)
 {
@@ -104,6 +122,8 @@ static int run_guarded(lua_State *L, int nargs, int64_t used_ns, bool warned)
         wait_forbid("a rule computes and returns; what it needs comes as arguments");
     watchdog_begin(&run);
     int rc = lua_resume(co, nargs);
+    if (rc > LUA_YIELD && (run.over_memory || rc == LUA_ERRMEM))
+        return end_hoarder(L, &run, outer);
     bool stopped = watchdog_end(&run);
     wait_forbid(outer);
 
@@ -114,7 +134,7 @@ static int run_guarded(lua_State *L, int nargs, int64_t used_ns, bool warned)
         lua_pushliteral(co, "coroutine.yield outside of a coroutine made by the script");
     }
     if (rc != 0)
-        return push_guard_failure(L, co, stopped);
+        return push_guard_failure(L, &run);
     int results = lua_gettop(co);
     luaL_checkstack(L, results, "too many results");
     lua_xmove(co, L, results);

@@ -88,13 +88,18 @@ test('a draft that loops is stopped, wherever it does, and the server goes on', 
   assert.equal(await generation(), before);
 });
 
-test('a draft that hoards memory ends with its request, and the server goes on', async () => {
+test('a draft that hoards memory is stopped and told of, and the server goes on', async () => {
   const before = await generation();
-  const answer = await attempt('tariffs', { source: 'local s = "x" while true do s = s .. s end', function: 'amount', arguments: '[1]' });
-  assert.ok([422, 500].includes(answer.status));
-  for (let n = 0; n < 6; n++) assert.equal((await product.client.get('/api/v1/tariffs')).status, 200);
+  const live = await sourceOf('tariffs');
+  const bad = 'local s = "x" while true do s = s .. s end';
+  for (const draft of [`${bad}\n${live}`, live.replace(/amount = /, `looping = function() local held = ("y"):rep(1e6) ${bad} return held end,\n  amount = `)]) {
+    const answer = await attempt('tariffs', { source: draft, function: draft.startsWith(bad) ? 'amount' : 'looping', arguments: '[1]' });
+    assert.equal(answer.status, 422);
+    assert.match(refusalOf(answer.text), /lua_memory_mb|not enough memory/);
+    for (let n = 0; n < 6; n++) assert.equal((await product.client.get('/api/v1/tariffs')).status, 200);
+  }
   assert.equal(await generation(), before);
-  assert.equal((await attempt('tariffs', { source: await sourceOf('tariffs'), function: 'amount', arguments: '[1]' })).status, 200);
+  assert.equal((await attempt('tariffs', { source: live, function: 'amount', arguments: '[1]' })).status, 200);
 });
 
 test('a draft reaches neither the world nor the server nor anything of other drivers', async () => {
