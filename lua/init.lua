@@ -238,6 +238,7 @@ rules.watch(function(about) events.emit("rule.failed", about) end)
 local function start()
   plugins.start()
   if host.script.info().role ~= "serve" then return end
+  host.timer.after(0, rules.remember) -- when it goes live: its successor may need its rules before it has served a request
   sessions.watch_redis()
   nodes.start()
   jobs.start()

@@ -11,7 +11,7 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
-enum { IDLE_THREADS_MAX = 128, BOOT_CPU_BUDGET_MS = 2000 };
+enum { IDLE_THREADS_MAX = 128, BOOT_CPU_BUDGET_MS = 2000, SWEEP_NS = 1000 * 1000 };
 
 struct idle_thread {
     lua_State *co;
@@ -28,7 +28,8 @@ struct generation {
     unsigned idle_count;
     struct task_cleanup cleanups;     /* list head: undone at retirement */
     struct generation_waiter waiters; /* list head: run when it goes live */
-    struct loop_timer *drain_timer;
+    struct loop_timer *drain_timer, *sweep_timer;
+    int swept;               /* cycles of the collector since vm_let_go() */
     struct loop_later later; /* telling `built`, or closing */
     void *attached;
     void (*free_attached)(void *data);
@@ -44,44 +45,104 @@ struct generation {
 
 /* ---- building ---- */
 
-static void free_generation(struct generation *generation)
+static void undo_all(struct generation *generation)
 {
     while (generation->cleanups.prev != &generation->cleanups) {
         struct task_cleanup *cleanup = generation->cleanups.prev;
         generation_defer_remove(cleanup);
         cleanup->undo(cleanup->owner);
     }
-    if (generation->attached)
-        generation->free_attached(generation->attached);
-    if (generation->L) {
-        watchdog_leave(generation->L);
+}
+
+static void free_generation(struct generation *generation)
+{
+    if (generation->L)
         vm_free(generation->L);
-    }
     loop_timer_free(generation->drain_timer);
+    loop_timer_free(generation->sweep_timer);
     loop_later_cancel(&generation->later);
     buf_free(&generation->problems);
     bundle_free(generation->recipe.bundle);
     free(generation);
 }
 
+/* Gone before anybody is told: finalizers still use the host, which belongs to who is told. */
+static void end(struct generation *generation)
+{
+    struct generation was = *generation;
+
+    generation->problems = (struct buf){0};
+    free_generation(generation);
+    if (was.verdict != R_OK)
+        was.built(was.built_owner, NULL, was.verdict, buf_slice(&was.problems));
+    else if (was.closed)
+        was.closed(was.closed_owner);
+    buf_free(&was.problems);
+}
+
+/* Requests have their turn between the steps. */
+static void on_sweep(void *owner)
+{
+    struct generation *generation = owner;
+    int64_t until_ns = clock_monotonic_ns() + SWEEP_NS;
+
+    while (generation->swept < VM_CYCLES && clock_monotonic_ns() < until_ns)
+        generation->swept += vm_collect_step(generation->L);
+    if (generation->swept < VM_CYCLES)
+        loop_timer_start(generation->sweep_timer, 0);
+    else
+        end(generation);
+}
+
+static void begin_to_end(struct generation *generation)
+{
+    loop_timer_stop(generation->drain_timer);
+    undo_all(generation);
+    if (generation->attached)
+        generation->free_attached(generation->attached);
+    generation->attached = NULL;
+    if (!generation->L) {
+        end(generation);
+        return;
+    }
+    watchdog_leave(generation->L);
+    vm_let_go(generation->L);
+    on_sweep(generation);
+}
+
 static void on_verdict(void *owner)
 {
     struct generation *generation = owner;
-    generation_built *built = generation->built;
-    void *built_owner = generation->built_owner;
 
     if (generation->verdict == R_OK) {
-        built(built_owner, generation, R_OK, SLICE(""));
+        generation->built(generation->built_owner, generation, R_OK, SLICE(""));
         return;
     }
-    /* Gone before anybody is told: finalizers still use the host, which belongs to who is told. */
-    enum result verdict = generation->verdict;
-    struct buf problems = generation->problems;
-    generation->problems = (struct buf){0};
     task_cancel_all(generation, R_CANCELLED); /* what start() had spawned */
-    free_generation(generation);
-    built(built_owner, NULL, verdict, buf_slice(&problems));
-    buf_free(&problems);
+    begin_to_end(generation);
+}
+
+/* «file:line» where the innermost piece of the application stood, by a stack trace; empty when there is none. */
+static struct slice place_of(const char *trace)
+{
+    for (const char *line = strchr(trace, '\n'); line; line = strchr(line + 1, '\n')) {
+        const char *end = strstr(line, ": in ");
+        struct slice place =
+            slice_of(line + 2, end && end > line + 2 ? (size_t)(end - line - 2) : 0);
+        if (line[1] == '\t' && memmem(place.data, place.len, ".lua:", 5))
+            return place;
+    }
+    return SLICE("");
+}
+
+static void describe_long_boot(struct generation *generation, const struct task_end *end)
+{
+    struct slice place = place_of(end->error);
+    buf_printf(&generation->problems,
+               "%.*s: %s while it was loaded (expected loading and start to end within %d ms: look "
+               "for a loop "
+               "without an end here, or do the work when it is asked for)",
+               (int)place.len, place.data, end->message, BOOT_CPU_BUDGET_MS);
 }
 
 static void on_boot_end(void *owner, struct task *task, const struct task_end *end)
@@ -94,7 +155,10 @@ static void on_boot_end(void *owner, struct task *task, const struct task_end *e
         lua_settop(end->co, 1);
         generation->app_ref = luaL_ref(end->co, LUA_REGISTRYINDEX);
     } else if (end->rc == R_REJECTED) {
-        buf_append_slice(&generation->problems, slice_cstr(end->message));
+        if (end->over_budget && place_of(end->error).len > 0)
+            describe_long_boot(generation, end);
+        else
+            buf_append_slice(&generation->problems, slice_cstr(end->message));
         log_debug("generation rejected", LOG_STR("error", end->error));
     } else {
         buf_printf(&generation->problems, "lua/init.lua: loading did not finish within %u ms",
@@ -123,6 +187,7 @@ void generation_build(const struct generation_recipe *recipe, generation_built *
     generation->cleanups.next = generation->cleanups.prev = &generation->cleanups;
     generation->waiters.next = generation->waiters.prev = &generation->waiters;
     generation->drain_timer = loop_timer_new(recipe->loop, on_drain_deadline, generation);
+    generation->sweep_timer = loop_timer_new(recipe->loop, on_sweep, generation);
     generation->app_ref = LUA_NOREF;
 
     struct vm_options options = {.bundle = recipe->bundle,
@@ -142,8 +207,8 @@ void generation_build(const struct generation_recipe *recipe, generation_built *
                              .cpu_budget_ms = BOOT_CPU_BUDGET_MS,
                              .on_end = on_boot_end,
                              .owner = generation};
-    if (recipe->interpreted)
-        watchdog_forgo(generation->L);
+    if (recipe->interpreted || recipe->standby)
+        watchdog_forgo(generation->L); /* the compiler stays with the one that serves */
     else
         watchdog_hold(generation->L);
     vm_push_boot(generation->L);
@@ -172,6 +237,8 @@ void generation_await_remove(struct generation_waiter *waiter)
 void generation_enliven(struct generation *generation)
 {
     generation->standby = false;
+    if (!generation->recipe.interpreted)
+        watchdog_hold(generation->L);
     while (generation->waiters.next != &generation->waiters) {
         struct generation_waiter *waiter = generation->waiters.next;
         generation_await_remove(waiter);
@@ -193,13 +260,7 @@ bool generation_holds_back(const struct generation *generation)
 
 static void on_close(void *owner)
 {
-    struct generation *generation = owner;
-    void (*closed)(void *) = generation->closed;
-    void *closed_owner = generation->closed_owner;
-
-    free_generation(generation);
-    if (closed)
-        closed(closed_owner);
+    begin_to_end(owner);
 }
 
 /* Closing waits for the loop: the last task may have ended deep inside a call that still uses the
@@ -216,11 +277,7 @@ void generation_retire(struct generation *generation, int64_t deadline_ms,
     generation->retired = true;
     generation->closed = closed;
     generation->closed_owner = owner;
-    while (generation->cleanups.prev != &generation->cleanups) {
-        struct task_cleanup *cleanup = generation->cleanups.prev;
-        generation_defer_remove(cleanup);
-        cleanup->undo(cleanup->owner);
-    }
+    undo_all(generation);
     loop_timer_start(generation->drain_timer, deadline_ms - clock_monotonic_ms());
     close_when_idle(generation);
 }

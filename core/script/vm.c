@@ -64,7 +64,7 @@ static void seed_random(lua_State *L)
 
 /* ---- memory ---- */
 
-enum { BIG_BLOCK_MIN = 16 << 20 };
+enum { BIG_BLOCK_MIN = 16 << 20, COLLECT_KIB = 16 };
 
 struct memory {
     size_t used, limit;
@@ -159,6 +159,37 @@ lua_State *vm_new(const struct vm_options *options, struct failure *why)
 void vm_free(lua_State *L)
 {
     close_state(L);
+}
+
+/* The metatable of a userdata: its finalizer asks the registry for it. */
+static bool is_class(lua_State *L, int index)
+{
+    if (!lua_istable(L, index))
+        return false;
+    lua_pushliteral(L, "__gc");
+    lua_rawget(L, index - 1);
+    bool is = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    return is;
+}
+
+void vm_let_go(lua_State *L)
+{
+    lua_settop(L, 0);
+    for (lua_pushnil(L); lua_next(L, LUA_REGISTRYINDEX); lua_pop(L, 1)) {
+        if (is_class(L, -1))
+            continue;
+        lua_pushvalue(L, -2);
+        lua_pushnil(L);
+        lua_rawset(L, LUA_REGISTRYINDEX);
+    }
+    lua_newtable(L);
+    lua_replace(L, LUA_GLOBALSINDEX);
+}
+
+bool vm_collect_step(lua_State *L)
+{
+    return lua_gc(L, LUA_GCSTEP, COLLECT_KIB) == 1;
 }
 
 size_t vm_memory(lua_State *L)

@@ -23,6 +23,13 @@ struct vm_options {
 /* Give a state, or NULL and a line in `problem` when the prelude itself failed. */
 lua_State *vm_new(const struct vm_options *options, struct failure *why);
 void vm_free(lua_State *L);
+
+/* Freeing a whole application at once takes many milliseconds. Instead: let go of all it holds, after which nothing can run in it,
+ * then collect in small steps. A step tells whether it ended a cycle; after two nearly nothing is left for vm_free(). */
+enum { VM_CYCLES = 2 };
+void vm_let_go(lua_State *L);
+bool vm_collect_step(lua_State *L);
+
 size_t vm_memory(lua_State *L); /* bytes in use */
 
 /* Replace the error value on top of the failed coroutine `co` by two strings: the message, and the

@@ -109,6 +109,17 @@ end
 
 local loaded, loading = {}, {}
 
+-- Loading everything takes some ten milliseconds; requests of the generation that serves have their turn in between.
+local SLICE_MS = 1
+local sleep, now_ms, isyieldable = host.task and host.task.sleep, host.time and host.time.monotonic_ms, coroutine.isyieldable
+local is_booting, slice_ends_ms = false, 0
+
+local function let_others_run()
+  if not is_booting or now_ms() < slice_ends_ms or not isyieldable() then return end
+  sleep(0)
+  slice_ends_ms = now_ms() + SLICE_MS
+end
+
 local function check_layer(floor, name)
   if type(name) ~= "string" or not name:match("^[%w_%.]+$") then
     error("require takes a module name like \"services.sessions\"", 4)
@@ -127,6 +138,7 @@ local function load_fresh(name)
   if loading[name] then
     error(("%s and this module require each other: move what both need into a third"):format(name), 4)
   end
+  let_others_run()
   local chunk, problem = find_module(name)
   if not chunk then error(problem, 0) end
   setfenv(chunk, environment(floor_of(name)))
@@ -163,8 +175,10 @@ else
 end
 
 return function()
+  is_booting = sleep ~= nil and now_ms ~= nil
   local app = require_from("root", "init")
   if type(app) ~= "table" then error("lua/init.lua must return a table, not " .. type(app), 0) end
   if app.start then app.start() end
+  is_booting = false
   return app
 end

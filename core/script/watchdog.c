@@ -27,7 +27,6 @@ static pthread_t lua_thread, watch_thread;
 static clockid_t lua_cpu;
 static bool started;
 static lua_State *holder; /* the VM with the JIT */
-static lua_State *former; /* who held before: it takes over again when a candidate is rejected */
 static bool recipe_works;
 static void (*profile_signal)(int signal);
 
@@ -423,11 +422,10 @@ static bool stops_endless_loop(lua_State *L)
 void watchdog_hold(lua_State *L)
 {
     static bool tested;
-    if (!started)
+    if (!started || holder == L)
         return;
     if (holder)
         stop_profiler(holder);
-    former = holder;
     holder = L;
     start_profiler(L);
     if (!tested) {
@@ -438,7 +436,7 @@ void watchdog_hold(lua_State *L)
     }
     if (!recipe_works) {
         stop_profiler(L);
-        holder = former = NULL;
+        holder = NULL;
     }
 }
 
@@ -446,7 +444,7 @@ void watchdog_share(void)
 {
     if (holder)
         stop_profiler(holder);
-    holder = former = NULL;
+    holder = NULL;
 }
 
 void watchdog_forgo(lua_State *L)
@@ -456,15 +454,10 @@ void watchdog_forgo(lua_State *L)
 
 void watchdog_leave(lua_State *L)
 {
-    if (former == L)
-        former = NULL;
     if (holder != L)
         return;
     stop_profiler(L);
-    holder = former;
-    former = NULL;
-    if (holder)
-        start_profiler(holder);
+    holder = NULL;
 }
 
 int watchdog_sample(watchdog_sampled *take)

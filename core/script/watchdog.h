@@ -20,9 +20,9 @@ void watchdog_stop(void);
 void watchdog_hold(lua_State *L);
 /* Nobody has the JIT until the next hold: two VMs are compared, and only one of them could have it. */
 void watchdog_share(void);
-/* This VM will never hold it: it is interpreted from its beginning, and the holder stays what it is. */
+/* This VM is interpreted, from its beginning until it holds the watchdog, if ever; the holder stays what it is. */
 void watchdog_forgo(lua_State *L);
-/* Before the VM closes. When it holds the watchdog (a candidate that was rejected), the former holder has it again. */
+/* Before the VM closes. */
 void watchdog_leave(lua_State *L);
 /* "jit", "interpreter" (the self-test failed) or "off" (not started). For status. */
 const char *watchdog_mode(void);

@@ -187,3 +187,11 @@ test('when both versions fail, the caller is told', async () => {
   await reload();
   assert.equal(await firstName(), 'rule_failed');
 });
+
+test('a version that never served a request answers for its successor too, from the very first call', async () => {
+  app.edit('lua/rules/card.lua', '  if kopecks == 77777 then error("no price today") end\n', '  kopecks = kopecks + 0\n');
+  await reload();
+  app.edit('lua/rules/card.lua', '  kopecks = kopecks + 0\n', '  if kopecks == 77777 then error("no price tomorrow") end\n');
+  await reload();
+  assert.equal(await firstName(), '777,77 ₽');
+});

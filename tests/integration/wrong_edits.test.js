@@ -17,6 +17,7 @@ const CARD = 'lua/rules/card.lua';
 const CONF = 'conf/default.lua';
 const MONTH = '{ name = "1_month", title = { ru = "1 месяц", en = "1 month" }, days = 30, price_kopecks = rub(499) }';
 const NOT_FOUND_TEXT = 'not_found = { "Такой страницы нет.", "There is no such page." }';
+const LOOPS = /stopped after 2000 ms of computing without waiting while it was loaded \(expected .* look for a loop without an end here/;
 
 /** what, file, the text replaced, what it becomes, the sentence, and what the line that is named contains. */
 const EDITS = [
@@ -43,6 +44,11 @@ const EDITS = [
   ['a feature removed', ACCESS, '  detail = "free",\n', '', /the feature detail is missing/, 'FEATURES'],
   ['a rule turned round against its example', ACCESS, 'subscription.active == true', 'true', /example 2: allowed: expected false, got true/, '"respond"'],
   ['a function no longer returned', ACCESS, 'allowed = allowed, ', '', /'allowed' is missing or wrong/, 'return {'],
+
+  // loops
+  ['a loop without end where a rule is loaded', FLAGS, 'return {', 'while true do end\nreturn {', LOOPS, 'while true'],
+  ['a loop without end in what an example calls', CARD, 'local function price(kopecks, language)\n',
+    'local function price(kopecks, language)\n  repeat until false\n', LOOPS, 'repeat until'],
 
   // flags
   ['a flag with a word', FLAGS, 'promo_codes = true', 'promo_codes = "yes"', /promo_codes is neither on nor off \(expected true or false, got "yes"\)/, 'promo_codes ='],
