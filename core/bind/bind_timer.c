@@ -100,7 +100,8 @@ static int start(lua_State *L, int64_t interval_ms)
     timer->cleanup.owner = timer;
     generation_defer(generation, &timer->cleanup);
     timer->timer = loop_timer_new(generation_loop(generation), on_fire, timer);
-    if (generation_holds_back(generation))
+    bool is_early = interval_ms > 0 && generation_is_standby(generation);
+    if (is_early || generation_holds_back(generation))
         generation_await(generation, &timer->waiter);
     else
         begin(timer);
