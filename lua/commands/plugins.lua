@@ -11,6 +11,8 @@ local function health_of(plugin, is_running)
   if not is_running then return "" end
   local line = ("\n   errors     %d in the worker asked"):format(plugin.errors)
   if plugin.stopped then line = line .. ", left out at the moment" end
+  if plugin.is_off then line = line .. "\n   off        switched off: fura settings unset plugins." .. plugin.name end
+  if plugin.refused then line = line .. "\n   not used   stored settings: " .. plugin.refused end
   if plugin.last_error then line = line .. "\n   last error " .. plugin.last_error end
   if plugin.status then line = line .. "\n   status     " .. host.json.encode(plugin.status, { sorted = true }) end
   return line

@@ -190,6 +190,7 @@ test('a plugin that is switched off is passed over everywhere until it is switch
   const waits = "SELECT state || ' ' || attempts || ' ' || coalesce(last_error, '') FROM outbox WHERE kind = 'plugin:careful'";
   await until(async () => /^waiting 0 .*plugin_off/.test(await product.postgres.value(waits)), { what: 'the delivery to be put back', timeoutMs: 20000 });
   assert.match((await page()).text, /выключен/);
+  assert.match((await product.fura.command('plugins')).stdout, /switched off: fura settings unset plugins\.careful/);
   assert.match((await admin.get('/admin/rules')).text, /careful[^]*выключен/);
   assert.equal((await admin.send('/admin/plugins/careful/switch', { enabled: 'true' })).status, 303);
   await soon(() => everywhere('quiet quiet 2 calm 0'), 'the plugin again');
