@@ -120,6 +120,15 @@ local function let_others_run()
   slice_ends_ms = now_ms() + SLICE_MS
 end
 
+-- Rules, plugins and templates are compiled one after the other while one module is loaded.
+if host.script then
+  local compile = host.script.compile
+  host.script.compile = function(source, name, env)
+    let_others_run()
+    return compile(source, name, env)
+  end
+end
+
 local function check_layer(floor, name)
   if type(name) ~= "string" or not name:match("^[%w_%.]+$") then
     error("require takes a module name like \"services.sessions\"", 4)
