@@ -2,6 +2,7 @@
 // Reload: a new generation goes live in all workers or in none.
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
+const net = require('node:net');
 const { Small, load, until } = require('../support/process.js');
 
 async function withServer(env, body) {
@@ -195,5 +196,68 @@ test('reloads under load fail no request', async () => {
     const { errors } = await traffic.stop();
     assert.deepEqual(errors, []);
     assert.equal((await server.client.get('/hello')).text, 'round 9');
+  });
+});
+
+const ECHO = `
+local routes = { { "GET", "/echo" }, { "GET", "/stream" } }
+local word = require "answers".greeting
+return {
+  routes = routes,
+  dispatch = function(request, index)
+    if index == 1 then
+      if request.query_string:match "[05]$" then host.task.sleep(3) end
+      return { body = "<" .. request.query_string .. ">" }
+    end
+    return { stream = function(write)
+      for i = 1, 150 do
+        write(i .. " ")
+        host.task.sleep(20)
+      end
+      write(word)
+    end }
+  end,
+}
+`;
+
+/** Ask eight at a time on one connection, again and again; every answer must be that of its question. */
+async function pipeline(server, seen) {
+  const { hostname, port } = new URL(server.client.url);
+  const socket = net.connect(Number(port), hostname).setEncoding('utf8');
+  let text = '';
+  socket.on('data', (piece) => { text += piece; });
+  socket.on('error', (error) => seen.errors.push(error.message));
+  socket.on('close', () => { if (seen.going) seen.errors.push('closed'); });
+  for (let next = 0; seen.going && seen.errors.length === 0; next += 8) {
+    const numbers = Array.from({ length: 8 }, (_, i) => next + i);
+    text = '';
+    socket.write(numbers.map((n) => `GET /echo?${n} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''));
+    await until(() => seen.errors.length > 0 || text.split('>').length > 8, { what: 'eight answers', stepMs: 2 });
+    const answers = [...text.matchAll(/<(\d+)>/g)].map((match) => Number(match[1]));
+    if (seen.errors.length === 0) assert.deepEqual(answers, numbers);
+    seen.answers += answers.length;
+  }
+  socket.destroy();
+}
+
+test('pipelined requests and open streams do not notice reloads, applied or refused', async () => {
+  await withServer({}, async (server) => {
+    server.edit('lua/init.lua', ECHO);
+    server.edit('lua/answers.lua', greeting('the first'));
+    assert.equal((await reload(server)).code, 0);
+    const stream = server.client.get('/stream');
+    const seen = { going: true, errors: [], answers: 0 };
+    const lanes = Promise.all([pipeline(server, seen), pipeline(server, seen), pipeline(server, seen)]);
+    await until(() => seen.answers > 20, { what: 'traffic' });
+    for (let i = 0; i < 5; i += 1) {
+      server.edit('lua/answers.lua', BROKEN);
+      assert.equal((await reload(server)).code, 1);
+      server.edit('lua/answers.lua', greeting(`round ${i}`));
+      assert.equal((await reload(server)).code, 0);
+    }
+    seen.going = false;
+    await lanes;
+    assert.deepEqual(seen.errors, []);
+    assert.equal((await stream).text, `${Array.from({ length: 150 }, (_, i) => i + 1).join(' ')} the first`);
   });
 });
