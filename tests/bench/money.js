@@ -106,7 +106,7 @@ async function pages(panel, postgres) {
     for (let n = 0; n < TRIES; n++) {
       const ask = () => (kind === 'csv' ? firstByte(panel, path) : panel.get(kind === 'summary' ? shifted(path, n) : path));
       const { took, result } = await timed(ask);
-      if (result.status >= 400) throw new Error(`${path}: ${result.status}`);
+      if (result.status >= 400) throw new Error(`${path}: ${result.status} ${result.text}`);
       times.push(took);
     }
     (kinds[kind] ??= []).push(median(times));

@@ -30,12 +30,15 @@ function fieldsOf(list, html) {
   return [...selects, ...inputs];
 }
 
-/** Each field with each of its values, then each choice together with every value of another field. */
+/** At most `most` of a list, from all over it. */
+const spread = (list, most) => list.filter((_, n) => Math.floor(n * most / list.length) !== Math.floor((n - 1) * most / list.length));
+
+/** Each field with each of its values, then choices together with values of every other field. */
 function* combinations(fields) {
   for (const { name, values } of fields) for (const value of values) yield { [name]: value };
   for (const choice of fields.filter((field) => field.isChoice)) {
     for (const other of fields.filter((field) => field !== choice)) {
-      for (const value of choice.values) for (const second of other.values) yield { [choice.name]: value, [other.name]: second };
+      for (const value of spread(choice.values, 4)) for (const second of spread(other.values, 4)) yield { [choice.name]: value, [other.name]: second };
     }
   }
 }
