@@ -63,20 +63,26 @@ static int l_compile(lua_State *L)
     return 1;
 }
 
-/* Push nil and a failure about a guarded call that did not end well; its stack is on `co`. */
+/* Push nil and a failure about a guarded call that did not end well; its stack is on `co`, where nobody would catch an error. */
 static int push_guard_failure(lua_State *L, const struct watchdog_run *run)
 {
+    bool refused = vm_refuse_memory(false);
     lua_State *co = run->co;
     bool is_late = run->stopping && !run->over_memory;
     if (is_late)
         lua_pushliteral(co, "stopped: it computed for longer than its budget");
     else if (run->stopping)
         lua_pushliteral(co, "stopped: the scripts of this generation use more than lua_memory_mb");
+    else if (lua_status(co) == LUA_YIELD) {
+        lua_settop(co, 0);
+        lua_pushliteral(co, "coroutine.yield outside of a coroutine made by the script");
+    }
     vm_describe_error(co);
     bind_failure_text(L, is_late ? "script_timeout" : "script_error", "script",
                       lua_tostring(co, -2));
     lua_pushstring(L, lua_tostring(co, -1));
     lua_setfield(L, -2, "stack");
+    vm_refuse_memory(refused);
     return 2;
 }
 
@@ -129,10 +135,8 @@ static int run_guarded(lua_State *L, int nargs, int64_t used_ns, bool warned)
 
     if (run.sliced)
         return give_turn(L, &run);
-    if (rc == LUA_YIELD && !stopped) {
-        lua_settop(co, 0);
-        lua_pushliteral(co, "coroutine.yield outside of a coroutine made by the script");
-    }
+    if (stopped)
+        watchdog_forgive(&run);
     if (rc != 0)
         return push_guard_failure(L, &run);
     int results = lua_gettop(co);
@@ -150,7 +154,11 @@ static int l_guard(lua_State *L)
     int nargs = lua_gettop(L) - 3;
     lua_State *co = lua_newthread(L);
     lua_insert(L, 3);
-    luaL_checkstack(co, nargs + 1, "too many arguments");
+    bool refused = vm_refuse_memory(false);
+    bool fits = lua_checkstack(co, nargs + 1);
+    vm_refuse_memory(refused);
+    if (!fits)
+        return luaL_error(L, "too many arguments");
     lua_xmove(L, co, nargs + 1);
     return run_guarded(L, nargs, 0, false);
 }

@@ -22,6 +22,7 @@ enum {
     TRACE_MAX = 56,
     TASK_POOL_MAX = 256,
     QUIET_MS = 1,
+    TURNS_MAX = 4,
     OTHERS_MAX_MS = 10
 };
 
@@ -41,8 +42,9 @@ struct task {
     unsigned wait_kinds;
     unsigned warn_ms, kill_ms;
     bool in_one_go;
+    bool sliceable;  /* in its present run */
     int64_t used_ns; /* CPU time of the slices since its last wait */
-    bool warned;
+    bool warned, forgiven;
     char label[LABEL_MAX], log_id[LOG_ID_MAX], trace[TRACE_MAX];
     void (*on_end)(void *owner, struct task *task, const struct task_end *end);
     void *owner;
@@ -75,6 +77,7 @@ static const char *waiting_forbidden;
 /* Who was interrupted goes on from here. */
 static struct wait turns = {.next = &turns, .prev = &turns};
 static struct loop_timer *turn_timer; /* NULL while nobody waits for a turn */
+static unsigned turn_count;
 static int64_t turn_planned_ms;
 static unsigned others_ran, others_seen; /* runs of tasks that had not waited for a turn */
 
@@ -161,6 +164,7 @@ void task_set_budget(unsigned warn_ms, unsigned kill_ms)
 struct task *task_spawn(struct generation *generation, lua_State *from, int nargs,
                         const struct task_spec *spec)
 {
+    bool refused = vm_refuse_memory(false);
     struct task *task = take_from_pool(generation_loop(generation));
     task->generation = generation;
     task->started_ms = clock_monotonic_ms();
@@ -188,6 +192,7 @@ struct task *task_spawn(struct generation *generation, lua_State *from, int narg
     others_ran++;
     lua_xmove(from, task->co, nargs + 1);
     resume(task, nargs);
+    vm_refuse_memory(refused);
     return task_find_newest(id);
 }
 
@@ -291,6 +296,7 @@ static void plan_turn(struct loop *loop)
 
 static void leave_turns(struct wait *wait)
 {
+    turn_count--;
     wait->prev->next = wait->next;
     wait->next->prev = wait->prev;
     if (turns.next != &turns)
@@ -316,6 +322,13 @@ static void on_turn(void *owner)
     wait_finish(wait, wait->results);
 }
 
+/* A spawned task runs on its spawner's time up to its first wait. When many wait for turns already it does so to the end, or
+ * a script that spawns for ever would leave behind as many as fit into its budget, with a budget each. */
+static bool may_be_sliced(const struct task *task)
+{
+    return !task->in_one_go && (!current || turn_count < TURNS_MAX);
+}
+
 static void on_turn_cancelled(void *owner)
 {
     struct wait *wait = owner;
@@ -339,6 +352,7 @@ static void await_turn(struct task *task, int results)
     turns.prev->next = wait;
     turns.prev = wait;
     task->wait = wait;
+    turn_count++;
     plan_turn(generation_loop(task->generation));
 }
 
@@ -358,51 +372,62 @@ static void park(struct task *task, const struct watchdog_run *run)
     if (task->wait->is_turn) {
         task->used_ns = watchdog_used_ns(run);
         task->warned = run->warned;
+        task->forgiven = run->forgiven;
     } else {
         lua_settop(task->co, 0);
         task->used_ns = 0;
-        task->warned = false;
+        task->warned = task->forgiven = false;
     }
     arm_deadline(task);
 }
 
-static void resume(struct task *task, int nargs)
+/* It ended, waits, or lies stopped or interrupted. */
+static void take_up(struct task *task, const struct watchdog_run *run, int rc, bool stopped)
 {
-    struct task *outer = current;
-    struct watchdog_run run = {.co = task->co,
-                               .label = task->label,
-                               .warn_ms = task->warn_ms,
-                               .kill_ms = task->kill_ms,
-                               .sliceable = !task->in_one_go,
-                               .used_ns = task->used_ns,
-                               .warned = task->warned};
-
-    current = task;
-    task->running = true;
-    watchdog_begin(&run);
-    int rc = lua_resume(task->co, nargs);
-    bool stopped = watchdog_end(&run);
-    task->running = false;
-    current = outer;
-
     if (rc == 0) {
         struct task_end end = {.rc = R_OK, .co = task->co, .results = lua_gettop(task->co)};
         end_task(task, &end, true);
         return;
     }
-    if (run.sliced && !task->cancel_wanted)
+    if (run->sliced && !task->cancel_wanted)
         await_turn(task, 0);
     if (rc != LUA_YIELD || (stopped && !task->wait)) {
-        end_failed(task, stopped ? &run : NULL);
-    } else if (!task->wait && !run.sliced) {
+        end_failed(task, stopped ? run : NULL);
+    } else if (!task->wait && !run->sliced) {
         lua_settop(task->co, 0);
         lua_pushliteral(task->co, "coroutine.yield outside of a coroutine made by the script");
         end_failed(task, NULL);
     } else if (task->cancel_wanted) {
         end_cancelled(task);
     } else {
-        park(task, &run);
+        park(task, run);
     }
+}
+
+static void resume(struct task *task, int nargs)
+{
+    struct task *outer = current;
+    task->sliceable = may_be_sliced(task);
+    struct watchdog_run run = {.co = task->co,
+                               .label = task->label,
+                               .warn_ms = task->warn_ms,
+                               .kill_ms = task->kill_ms,
+                               .sliceable = task->sliceable,
+                               .used_ns = task->used_ns,
+                               .warned = task->warned,
+                               .forgiven = task->forgiven};
+
+    current = task;
+    task->running = true;
+    bool refused = vm_refuse_memory(true);
+    watchdog_begin(&run);
+    int rc = lua_resume(task->co, nargs);
+    bool stopped = watchdog_end(&run);
+    vm_refuse_memory(false);
+    task->running = false;
+    current = outer;
+    take_up(task, &run, rc, stopped);
+    vm_refuse_memory(refused);
 }
 
 void task_cancel(struct task *task, enum result why)
@@ -411,8 +436,11 @@ void task_cancel(struct task *task, enum result why)
         return;
     task->cancel_wanted = true;
     task->cancel_why = why;
-    if (!task->running && task->wait)
-        end_cancelled(task);
+    if (task->running || !task->wait)
+        return;
+    bool refused = vm_refuse_memory(false);
+    end_cancelled(task);
+    vm_refuse_memory(refused);
 }
 
 /* ---- waiting ---- */
@@ -465,7 +493,7 @@ int wait_yield(lua_State *L, struct wait *wait)
 
 bool wait_can_take_turn(lua_State *L)
 {
-    return current && !current->in_one_go && L == current->co && lua_isyieldable(L);
+    return current && current->sliceable && L == current->co && lua_isyieldable(L);
 }
 
 int wait_turn(lua_State *L, int results)

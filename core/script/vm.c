@@ -70,6 +70,8 @@ struct memory {
     size_t used, limit;
 };
 
+static bool may_refuse;
+
 /* A block so big that what Lua does with it in one go (turn, join or format it) would take long. */
 static size_t big_block(const struct memory *memory)
 {
@@ -90,7 +92,7 @@ static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
     size_t after = memory->used - old_size + new_size;
     bool is_watched = memory->limit && new_size > old_size && watchdog_is_running();
     if (is_watched && (after > memory->limit || new_size > big_block(memory))) {
-        if (after > 2 * memory->limit || new_size > 2 * big_block(memory))
+        if (may_refuse && (after > 2 * memory->limit || new_size > 2 * big_block(memory)))
             return NULL;
         watchdog_stop_hoarder();
     }
@@ -98,6 +100,13 @@ static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
     if (grown)
         memory->used = after;
     return grown;
+}
+
+bool vm_refuse_memory(bool may)
+{
+    bool before = may_refuse;
+    may_refuse = may;
+    return before;
 }
 
 static lua_State *new_state(size_t limit_bytes)

@@ -32,6 +32,10 @@ bool vm_collect_step(lua_State *L);
 
 size_t vm_memory(lua_State *L); /* bytes in use */
 
+/* May a VM refuse memory far beyond its limit? While a script runs: it is an error like any other. Not for what the core pushes
+ * by itself, where nobody would catch it. Gives what held before, to be put back: runs nest. */
+bool vm_refuse_memory(bool may);
+
 /* Replace the error value on top of the failed coroutine `co` by two strings: the message, and the
  * message with the full Lua stack. */
 void vm_describe_error(lua_State *co);

@@ -41,6 +41,8 @@ static _Atomic uint64_t last_id;
 /* The orders in force: the id of a run, shifted, and what it shall do. One word, so that nobody takes an order for
  * another's. */
 static _Atomic uint64_t orders;
+/* The outermost run that shall stop: apart, so that no order for an inner one takes its place. */
+static _Atomic uint64_t root_stop;
 static atomic_bool stop_wanted;
 static int64_t tick_us = TICK_MS * 1000, slice_us = SLICE_MS * 1000; /* a test has them shorter */
 
@@ -75,7 +77,8 @@ static void give_order(uint64_t id, unsigned what)
 static unsigned orders_for(const struct watchdog_run *run)
 {
     uint64_t now = atomic_load_explicit(&orders, memory_order_relaxed);
-    return now >> ORDER_BITS == run->id ? (unsigned)(now & ORDER_MASK) : 0;
+    unsigned stop = atomic_load_explicit(&root_stop, memory_order_relaxed) == run->id ? STOP : 0;
+    return stop | (now >> ORDER_BITS == run->id ? (unsigned)(now & ORDER_MASK) : 0);
 }
 
 static void clear_order(const struct watchdog_run *run, unsigned what)
@@ -215,19 +218,35 @@ bool watchdog_is_running(void)
     return current != NULL;
 }
 
-void watchdog_begin(struct watchdog_run *run)
+static void take_new_id(struct watchdog_run *run)
 {
-    run->outer = current;
     run->id = atomic_load_explicit(&last_id, memory_order_relaxed) + 1;
     atomic_store_explicit(&last_id, run->id, memory_order_relaxed);
-    run->since_ns = run->used_ns ? read_cpu_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
-    run->stopping = run->over_memory = run->sliced = false;
     if (!run->outer) {
         atomic_store_explicit(&root_kill_us, left_of(run->kill_ms, run->used_ns),
                               memory_order_relaxed);
         atomic_store_explicit(&root_id, run->id, memory_order_release);
     }
+}
+
+void watchdog_begin(struct watchdog_run *run)
+{
+    run->outer = current;
+    run->since_ns = run->used_ns ? read_cpu_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
+    run->stopping = run->over_memory = run->sliced = false;
+    take_new_id(run);
     announce(run);
+}
+
+void watchdog_forgive(const struct watchdog_run *run)
+{
+    struct watchdog_run *outer = run->outer;
+    if (!outer || outer->forgiven || run->over_memory)
+        return;
+    outer->forgiven = true;
+    outer->used_ns = outer->since_ns = 0;
+    take_new_id(outer);
+    announce(outer);
 }
 
 /* Orders were for `run` when it ended: what was not carried out is for whoever called it. */
@@ -242,7 +261,8 @@ static void pass_on(struct watchdog_run *run)
 
 bool watchdog_end(struct watchdog_run *run)
 {
-    if (atomic_load_explicit(&orders, memory_order_relaxed) >> ORDER_BITS == run->id) {
+    if (atomic_load_explicit(&orders, memory_order_relaxed) >> ORDER_BITS == run->id ||
+        atomic_load_explicit(&root_stop, memory_order_relaxed) == run->id) {
         lua_sethook(run->co, NULL, 0, 0);
         pass_on(run);
     }
@@ -322,10 +342,12 @@ static void watch_root(uint64_t id, uint64_t running)
     unsigned kill_us = atomic_load(&root_kill_us);
     int64_t used_us = follow(&seen_root, id);
 
-    if (kill_us && used_us >= kill_us)
-        command(id, STOP);
-    else if (used_us >= slice_us)
+    if (kill_us && used_us >= kill_us) {
+        atomic_store(&root_stop, id);
+        pthread_kill(lua_thread, WATCH_SIGNAL);
+    } else if (used_us >= slice_us) {
         command(running, SLICE);
+    }
 }
 
 static void look(struct memory *memory)

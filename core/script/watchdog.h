@@ -44,7 +44,7 @@ struct watchdog_run {
     bool is_guarded; /* a call inside a task rather than a task */
     /* From slice to slice: what was used and said before; both 0 at the beginning. */
     int64_t used_ns;
-    bool warned;
+    bool warned, forgiven;
     /* told at the end */
     bool sliced, over_memory;
     /* private */
@@ -56,6 +56,8 @@ struct watchdog_run {
 void watchdog_begin(struct watchdog_run *run);
 /* True when it was over its budget and has been told to stop: a coroutine that then lies suspended was stopped by us. */
 bool watchdog_end(struct watchdog_run *run);
+/* `run` has ended, stopped for its own budget: the time is not its caller's fault, whose budget begins anew, once. */
+void watchdog_forgive(const struct watchdog_run *run);
 /* CPU time of this run and the slices before it, at least 1: for `used_ns` of the next slice. */
 int64_t watchdog_used_ns(const struct watchdog_run *run);
 

@@ -54,6 +54,12 @@ function handlers.endless_rule()
   local _, failure = host.script.guard("rule endless", { warn_ms = 20, kill_ms = 150 }, call_endless)
   return { body = failure.code .. " " .. tostring(failure.stack:find("spin_forever", 1, true) ~= nil) }
 end
+function handlers.after_endless_rule()
+  host.script.guard("rule endless", { kill_ms = 400 }, call_endless)
+  spin(150)
+  return { body = "went on" }
+end
+function handlers.endless_rules() while true do host.script.guard("rule endless", { kill_ms = 100 }, call_endless) end end
 function handlers.endless_job() host.task.spawn(function() spin_forever() end) return { body = "begun" } end
 function handlers.hoard(_, ms) spin(ms) local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(1000) .. i end end
 function handlers.waits() for _ = 1, 6 do spin(150) host.task.sleep(0) end return { body = "waited" } end
@@ -185,6 +191,11 @@ test('a budget begins anew after a wait', async () => {
 
 test('the budget of a rule counts over all slices, and its caller goes on', async () => {
   assert.equal((await get('/endless_rule', server)).text, 'script_timeout true');
+});
+
+test('a rule that used up as much as its caller may leaves it a budget of its own, once', async () => {
+  assert.equal((await get('/after_endless_rule', server)).text, 'went on');
+  assert.equal((await get('/endless_rules', server)).json.code, 'script_timeout');
 });
 
 for (const path of ['/soon', '/soon_rule?60000']) {
