@@ -139,9 +139,8 @@ static void describe_long_boot(struct generation *generation, const struct task_
 {
     struct slice place = place_of(end->error);
     buf_printf(&generation->problems,
-               "%.*s: %s while it was loaded (expected loading and start to end within %d ms: look "
-               "for a loop "
-               "without an end here, or do the work when it is asked for)",
+               "%.*s: %s while it was loaded (expected loading and start to end within %d ms: "
+               "look for a loop without an end here, or do the work when it is asked for)",
                (int)place.len, place.data, end->message, BOOT_CPU_BUDGET_MS);
 }
 
