@@ -108,7 +108,7 @@ local function answer(route, output, context)
       more = more or {}
       more[name] = value
     end
-    return respond.html(context, markup, { headers = more, status = context.status })
+    return respond.html(context, markup, { headers = more, status = context.status, revalidate = route.revalidate })
   end
   return respond.json(context, output,
     { fields = route.contract.output, headers = headers, status = context.status, revalidate = route.revalidate })

@@ -97,6 +97,13 @@ local function tag_of(body)
   return 'W/"' .. host.crypto.hex(host.crypto.sha256(body)):sub(1, 16) .. '"'
 end
 
+-- The client keeps the answer and asks whether it still holds. Not one with a new token: kept, it would bring that
+-- token again when it is no longer the newest.
+local function let_keep(context, headers, tag)
+  if context.fresh_token then return end
+  headers["Cache-Control"], headers.Vary, headers.ETag = REVALIDATE, VARY, tag
+end
+
 -- ---- answers ----
 
 --- @param output table  the contract's; `output.encoded` = {text, tag} is sent as it is
@@ -108,19 +115,19 @@ function respond.json(context, output, options)
   if not body then
     body = host.json.encode(options.fields and schema.complete(options.fields, output) or output)
   end
-  if options.revalidate then
-    headers["Cache-Control"], headers.Vary = REVALIDATE, VARY
-    headers.ETag = encoded and encoded.tag or tag_of(body)
-  end
+  if options.revalidate then let_keep(context, headers, encoded and encoded.tag or tag_of(body)) end
   return finish(context, { status = options.status or 200, headers = headers, body = body })
 end
 
 --- An HTML fragment or a whole page.
---- @param options {status: integer?, headers: table?, unframed: boolean?}  unframed: a page of the panel
+--- @param options {status: integer?, headers: table?, revalidate: boolean?, unframed: boolean?}
+---   unframed: a page of the panel
 function respond.html(context, markup, options)
+  local body = view.escape(markup)
   local headers = merge({ ["Content-Type"] = HTML, ["Cache-Control"] = NO_STORE, Vary = VARY }, options.headers)
   add_page_headers(headers, options.unframed)
-  return finish(context, { status = options.status or 200, headers = headers, body = view.escape(markup) })
+  if options.revalidate then let_keep(context, headers, tag_of(body)) end
+  return finish(context, { status = options.status or 200, headers = headers, body = body })
 end
 
 function respond.empty(context, status, headers)

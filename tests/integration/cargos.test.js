@@ -180,3 +180,17 @@ test('an unchanged list answers 304 to its ETag', async () => {
   assert.equal(again.status, 304);
   assert.equal(again.bytes.length, 0);
 });
+
+test('so does the list as HTML, whose tag is another one; what is no list is never kept', async () => {
+  const html = { 'hx-request': 'true' };
+  for (const path of ['/api/v1/cargos', '/api/v1/dictionaries/truck_types', '/api/v1/responses']) {
+    const { headers } = await driver.get(path, html);
+    assert.match(headers['content-type'], /^text\/html/);
+    assert.equal(headers['cache-control'], 'private, no-cache', path);
+    assert.equal((await driver.get(path, { ...html, 'if-none-match': headers.etag })).status, 304, path);
+    assert.equal((await driver.get(path, { 'if-none-match': headers.etag })).status, 200, `${path} as JSON`);
+  }
+  const { headers } = await driver.get('/api/v1/paywall', html);
+  assert.equal(headers['cache-control'], 'no-store');
+  assert.equal(headers.etag, undefined);
+});
