@@ -40,6 +40,7 @@ docs() {
 
 lint layers luajit tests/lint/layers.lua
 lint banned luajit tests/lint/banned.lua
+lint texts luajit tests/lint/texts.lua
 lint format bash -c 'xargs -r clang-format --dry-run -Werror' < <(c_sources)
 lint luacheck luacheck -q .
 lint javascript javascript
