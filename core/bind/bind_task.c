@@ -194,6 +194,7 @@ static int l_spawn_with(lua_State *L)
     struct slice label = bind_opt_slice(L, 1, "label");
     struct task_spec spec = {.label = label.data ? label.data : task_label(parent),
                              .cpu_budget_ms = (unsigned)bind_opt_number(L, 1, "cpu_ms", 0),
+                             .memory_kb = (unsigned)bind_opt_number(L, 1, "memory_kb", 0),
                              .deadline_ms = child_deadline_ms(L, parent, detached),
                              .on_end = on_task_end};
     int nargs = lua_gettop(L) - 2;

@@ -45,6 +45,8 @@ struct task {
     bool sliceable;  /* in its present run */
     int64_t used_ns; /* CPU time of the slices since its last wait */
     bool warned, forgiven;
+    unsigned memory_kb;
+    int64_t grown_bytes; /* by which the slices since its last wait made the VM grow */
     char label[LABEL_MAX], log_id[LOG_ID_MAX], trace[TRACE_MAX];
     void (*on_end)(void *owner, struct task *task, const struct task_end *end);
     void *owner;
@@ -173,6 +175,7 @@ struct task *task_spawn(struct generation *generation, lua_State *from, int narg
     task->owner = spec->owner;
     task->warn_ms = spec->cpu_budget_ms ? spec->cpu_budget_ms : budget_warn_ms;
     task->kill_ms = spec->cpu_budget_ms ? spec->cpu_budget_ms : budget_kill_ms;
+    task->memory_kb = spec->memory_kb;
     task->in_one_go = spec->in_one_go;
     task->cleanups.next = task->cleanups.prev = &task->cleanups;
     copy_text(task->label, sizeof task->label, spec->label, strlen(spec->label));
@@ -258,10 +261,13 @@ static void end_cancelled(struct task *task)
 static void end_failed(struct task *task, const struct watchdog_run *stopped)
 {
     lua_State *co = task->co;
-    bool over_budget = stopped && !stopped->over_memory;
+    bool over_budget = stopped && !stopped->over_memory && !stopped->over_top;
 
     if (stopped && stopped->over_memory)
         lua_pushliteral(co, "stopped: the scripts of this generation use more than lua_memory_mb");
+    else if (stopped && stopped->over_top)
+        lua_pushfstring(co, "stopped after taking %d kB of memory without waiting",
+                        (int)task->memory_kb);
     else if (stopped)
         lua_pushfstring(co, "stopped after %d ms of computing without waiting", (int)task->kill_ms);
     vm_describe_error(co); /* replaces the error value by: message, message with traceback */
@@ -366,6 +372,24 @@ static void arm_deadline(struct task *task)
     task->timer_armed = true;
 }
 
+/* Nobody else runs meanwhile, so what the VM grows by is the task's: garbage too, until it is collected. */
+static size_t memory_top(const struct task *task)
+{
+    if (!task->memory_kb)
+        return 0;
+    int64_t top =
+        (int64_t)vm_memory(task->co) + (int64_t)task->memory_kb * 1024 - task->grown_bytes;
+    return top > 0 ? (size_t)top : 1;
+}
+
+static int64_t grown_bytes(const struct task *task, const struct watchdog_run *run)
+{
+    if (!task->memory_kb)
+        return 0;
+    return (int64_t)vm_memory(task->co) + (int64_t)task->memory_kb * 1024 -
+           (int64_t)run->memory_top;
+}
+
 /* What stays on its stack: of a turn all, as it goes on where it stood; else a token of an inner coroutine may lie there. */
 static void park(struct task *task, const struct watchdog_run *run)
 {
@@ -373,9 +397,10 @@ static void park(struct task *task, const struct watchdog_run *run)
         task->used_ns = watchdog_used_ns(run);
         task->warned = run->warned;
         task->forgiven = run->forgiven;
+        task->grown_bytes = grown_bytes(task, run);
     } else {
         lua_settop(task->co, 0);
-        task->used_ns = 0;
+        task->used_ns = task->grown_bytes = 0;
         task->warned = task->forgiven = false;
     }
     arm_deadline(task);
@@ -413,6 +438,7 @@ static void resume(struct task *task, int nargs)
                                .warn_ms = task->warn_ms,
                                .kill_ms = task->kill_ms,
                                .sliceable = task->sliceable,
+                               .memory_top = memory_top(task),
                                .used_ns = task->used_ns,
                                .warned = task->warned,
                                .forgiven = task->forgiven};

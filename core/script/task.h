@@ -29,6 +29,8 @@ struct task_end {
 
 struct task_spec {
     unsigned cpu_budget_ms; /* between two waits; 0 = that of task_set_budget() */
+    unsigned
+        memory_kb; /* by which it may make the VM grow between two waits; 0 = no limit of its own */
     bool
         in_one_go; /* never interrupted to let others run: it must end before its spawner goes on */
     const char *label;   /* what `fura ps` shows: a route or job name; at most 63 bytes are kept */

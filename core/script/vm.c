@@ -90,8 +90,8 @@ static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
         return NULL;
     }
     size_t after = memory->used - old_size + new_size;
-    bool is_watched = memory->limit && new_size > old_size && watchdog_is_running();
-    if (is_watched && (after > memory->limit || new_size > big_block(memory))) {
+    bool is_watched = new_size > old_size && watchdog_note_growth(after);
+    if (is_watched && memory->limit && (after > memory->limit || new_size > big_block(memory))) {
         if (may_refuse && (after > 2 * memory->limit || new_size > 2 * big_block(memory)))
             return NULL;
         watchdog_stop_hoarder();

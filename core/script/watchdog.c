@@ -204,13 +204,29 @@ static void announce(struct watchdog_run *run)
     atomic_store_explicit(&current_id, run ? run->id : 0, memory_order_release);
 }
 
+static void stop_current(void)
+{
+    give_order(current->id, STOP);
+    interrupt(current);
+}
+
 void watchdog_stop_hoarder(void)
 {
     if (!current)
         return;
     current->over_memory = true;
-    give_order(current->id, STOP);
-    interrupt(current);
+    stop_current();
+}
+
+bool watchdog_note_growth(size_t used)
+{
+    if (!current)
+        return false;
+    if (current->memory_top && used > current->memory_top) {
+        current->over_top = true;
+        stop_current();
+    }
+    return true;
 }
 
 bool watchdog_is_running(void)
@@ -233,7 +249,7 @@ void watchdog_begin(struct watchdog_run *run)
 {
     run->outer = current;
     run->since_ns = run->used_ns ? read_cpu_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
-    run->stopping = run->over_memory = run->sliced = false;
+    run->stopping = run->over_memory = run->over_top = run->sliced = false;
     take_new_id(run);
     announce(run);
 }

@@ -9,6 +9,7 @@
 
 #include <lua.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Start watching the calling thread, which is the one that runs Lua. Once a process, after fork. */
@@ -32,6 +33,8 @@ const char *watchdog_mode(void);
 void watchdog_stop_hoarder(void);
 /* Is Lua running right now, between begin and end? */
 bool watchdog_is_running(void);
+/* The same, for the allocator of a VM that grows to `used` bytes: stops the run that goes over its memory_top. */
+bool watchdog_note_growth(size_t used);
 
 /* One stretch of Lua, from resume to yield. Stretches nest: a guarded rule inside a request. What the inner ones use
  * counts for the outermost too, which is stopped when it runs again. */
@@ -41,12 +44,13 @@ struct watchdog_run {
     unsigned warn_ms, kill_ms;
     /* May be asked to let others run: after a slice of CPU time the coroutine yields, with `sliced` set. */
     bool sliceable;
-    bool is_guarded; /* a call inside a task rather than a task */
+    bool is_guarded;   /* a call inside a task rather than a task */
+    size_t memory_top; /* bytes its VM may have in use when it allocates; 0 = no limit of its own */
     /* From slice to slice: what was used and said before; both 0 at the beginning. */
     int64_t used_ns;
     bool warned, forgiven;
     /* told at the end */
-    bool sliced, over_memory;
+    bool sliced, over_memory, over_top;
     /* private */
     struct watchdog_run *outer;
     uint64_t id;

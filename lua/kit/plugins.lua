@@ -91,12 +91,15 @@ local function check_list(made, key, allowed, add)
   end
 end
 
+local BUDGET_UNITS = { cpu_ms = "milliseconds", wall_ms = "milliseconds", mem_kb = "kilobytes" }
+
 local function check_budget(made, add)
   for key, value in pairs(type(made.budget) == "table" and made.budget or {}) do
-    if key ~= "cpu_ms" and key ~= "wall_ms" then
-      add("budget", ("budget.%s is unknown (expected cpu_ms or wall_ms)"):format(tostring(key)))
+    local unit = BUDGET_UNITS[key]
+    if not unit then
+      add("budget", ("budget.%s is unknown (expected cpu_ms, wall_ms or mem_kb)"):format(tostring(key)))
     elseif type(value) ~= "number" or value < 1 then
-      add("budget", ("budget.%s is wrong (expected milliseconds from 1, got %s)"):format(key, tostring(value)))
+      add("budget", ("budget.%s is wrong (expected %s from 1, got %s)"):format(key, unit, tostring(value)))
     end
   end
 end

@@ -14,7 +14,7 @@
 ---@field after? string[]              names of plugins that see a request before this one
 ---@field before? string[]             names of plugins that see it after this one
 ---@field on_error? "fail"|"skip"      a failure answers 503, or is passed over; default: fail for edge, auth and limit
----@field budget? {cpu_ms?: integer, wall_ms?: integer}  of one call; the call then runs in a task of its own
+---@field budget? {cpu_ms?: integer, wall_ms?: integer, mem_kb?: integer}  of one call; cpu_ms and mem_kb between two waits; the call then runs in a task of its own
 ---@field config? table<string, PluginSetting>
 ---@field needs? PluginNeed[]          what of host it uses beside log, json, crypto, time and metrics
 ---@field start? fun(self: table, conf: table)  before the generation serves; an error refuses the reload. Again with a fresh self, on trial and in earnest, when settings change in the panel; an error refuses the change

@@ -8,7 +8,7 @@ function task.sleep(ms) end
 ---Run `fn(...)` in a task of its own, which outlives the caller unless `detached = false` is passed to spawn_with.
 ---@return TaskHandle
 function task.spawn(fn, ...) end
----@param options {label?: string, deadline_ms?: integer, cpu_ms?: integer, detached?: boolean}  deadline from now; cpu_ms: between two waits; detached=false ends it with its parent
+---@param options {label?: string, deadline_ms?: integer, cpu_ms?: integer, memory_kb?: integer, detached?: boolean}  deadline from now; between two waits cpu_ms of computing, and memory_kb that the VM may grow by, garbage included; detached=false ends it with its parent
 function task.spawn_with(options, fn, ...) end
 
 ---@class TaskHandle

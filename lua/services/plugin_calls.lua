@@ -40,7 +40,7 @@ end
 local function in_own_task(plugin, hook, fn, ...)
   local budget = plugin.definition.budget
   local handle = host.task.spawn_with({ label = ("plugin %s %s"):format(plugin.name, hook), detached = false,
-    deadline_ms = budget.wall_ms, cpu_ms = budget.cpu_ms }, fn, ...)
+    deadline_ms = budget.wall_ms, cpu_ms = budget.cpu_ms, memory_kb = budget.mem_kb }, fn, ...)
   local result, problem = handle:join()
   if result == nil and type(problem) == "table" and problem.service == "task" then error(problem.text or problem.code, 0) end
   return result

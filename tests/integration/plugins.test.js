@@ -93,6 +93,63 @@ test('a hook beyond its budget is ended, and the request goes on', async () => {
   assert.ok(Date.now() - began < 5000);
 });
 
+test('a hook beyond its memory is ended alone, named with its line; within it, it works', async () => {
+  const table = (name, kilobytes) => plugin(name, `stage = "edge", on_error = "skip", budget = { mem_kb = 512 }, on_response = function(self, req, res)
+    local list = {}
+    for i = 1, ${kilobytes} * 1024 / 16 do list[i] = i end
+    res.headers["X-${name}"] = "done"
+  end`);
+  await use('{ hoarder = {}, modest = {}, watching = {} }', {
+    hoarder: table('hoarder', 8192), modest: table('modest', 128), watching: plugin('watching', 'stage = "observe", budget = { mem_kb = 512 }'),
+  });
+  for (let i = 0; i < 5; i += 1) {
+    const { status, headers } = await get('/api/v1/tariffs');
+    assert.equal(status, 200);
+    assert.equal(headers['x-modest'], 'done');
+    assert.equal(headers['x-hoarder'], undefined);
+  }
+  const told = await until(() => product.fura.log.match(/.*plugin hoarder on_response.*stopped after taking 512 kB.*/), { what: 'it is told' });
+  assert.match(told[0], /plugins\/hoarder\/plugin\.lua:[23]/);
+  const errors = (await metric('fura_plugin_errors_total')).filter((line) => /hoarder|modest/.test(line));
+  assert.match(errors.join('\n'), /plugin="hoarder"/);
+  assert.doesNotMatch(errors.join('\n'), /plugin="modest"/);
+});
+
+test('memory counts from wait to wait, over all slices in between', async () => {
+  await use('{ patient = {}, sliced = {} }', {
+    patient: plugin('patient', `stage = "edge", on_error = "skip", needs = { "task" }, budget = { mem_kb = 2048 }, on_response = function(self, req, res)
+      local lists = {}
+      for round = 1, 4 do
+        lists[round] = {}
+        for i = 1, 65536 do lists[round][i] = i end
+        host.task.sleep(1)
+      end
+      res.headers["X-patient"] = "done"
+    end`),
+    sliced: plugin('sliced', `stage = "edge", on_error = "skip", budget = { mem_kb = 2048 }, on_response = function(self, req, res)
+      local lists, n = {}, 0
+      for round = 1, 4 do
+        lists[round] = {}
+        for i = 1, 65536 do lists[round][i] = i end
+        for i = 1, 3e7 do n = n + i end
+      end
+      res.headers["X-sliced"] = "done"
+    end`),
+  });
+  const { headers } = await get('/api/v1/tariffs');
+  assert.equal(headers['x-patient'], 'done');
+  assert.equal(headers['x-sliced'], undefined);
+  assert.match((await metric('fura_plugin_errors_total')).join('\n'), /plugin="sliced"/);
+});
+
+test('a budget that is none is refused with its line', async () => {
+  app.write('plugins/greedy/plugin.lua', 'return {\n  name = "greedy", version = "1.0.0", api = 1, stage = "edge",\n  budget = { mem_kb = "much" },\n}\n');
+  app.configure('{ greedy = {} }');
+  const end = await product.fura.command('check');
+  assert.equal(end.code, 1);
+  assert.match(end.output, /plugins\/greedy\/plugin\.lua:3: budget\.mem_kb is wrong \(expected kilobytes from 1, got much\)/);
+});
+
 test('a plugin reaches only what it asked for, and only its own keys', async () => {
   await use('{ curious = {} }', {
     curious: plugin('curious', `stage = "rules", needs = { "redis" }, routes = {

@@ -51,9 +51,9 @@ end
 
 -- One stretch of a task, up to its next wait. With a budget it runs inside a task of the runtime, which stops it.
 local function stretch(self, task, ...)
-  if not task.cpu_ms then return pack(coroutine.resume(task.co, ...)) end
+  if not task.cpu_ms and not task.memory_kb then return pack(coroutine.resume(task.co, ...)) end
   local outcome
-  local handle = self.real_spawn({ label = task.label, cpu_ms = task.cpu_ms, detached = false }, function(...)
+  local handle = self.real_spawn({ label = task.label, cpu_ms = task.cpu_ms, memory_kb = task.memory_kb, detached = false }, function(...)
     outcome = pack(coroutine.resume(task.co, ...))
     return true
   end, ...)
@@ -86,7 +86,7 @@ end
 --- @param options table  as host.task.spawn_with takes them
 function Scheduler:spawn(options, fn, ...)
   local task = {
-    label = options.label or "task", co = coroutine.create(fn), cpu_ms = options.cpu_ms, waited_ms = 0,
+    label = options.label or "task", co = coroutine.create(fn), cpu_ms = options.cpu_ms, memory_kb = options.memory_kb, waited_ms = 0,
     parent = options.detached == false and self.current or nil, deadline_ms = deadline_of(self, options),
   }
   self.tasks[#self.tasks + 1] = task

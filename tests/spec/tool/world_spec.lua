@@ -273,6 +273,14 @@ describe("plugins in a spec", function()
     assert.matches("plugins/spec_loop/plugin.lua:1: stopped after 20 ms", plugin:error())
   end)
 
+  it("are stopped when they take more memory than their budget", function()
+    made_up("spec_hoard", [[stage = "rules", budget = { mem_kb = 512 },
+      on_request = function() local list = {} for i = 1, 1e6 do list[i] = i end end]])
+    local plugin = world.plugin "spec_hoard"
+    assert.equal(200, plugin:request().status)
+    assert.matches("plugins/spec_hoard/plugin.lua:2: stopped after taking 512 kB", plugin:error())
+  end)
+
   it("are stopped when they wait for longer than their budget", function()
     made_up("spec_wait", [[stage = "edge", needs = { "task" }, budget = { wall_ms = 500 },
       on_request = function() host.task.sleep(501) end]])
