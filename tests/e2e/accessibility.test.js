@@ -52,9 +52,9 @@ const STATES = {
     await page.context().setOffline(true);
     await page.waitForSelector('#offline:not([hidden])');
   } },
-  'the filters': { garish: true, reach: tap('[data-open=filters]', '.types .chip') },
+  'the filters': { garish: true, reach: tap('.bar [data-open=filters]', '.types .chip') },
   'the city field': { reach: async (page) => {
-    await tap('[data-open=filters]', '.types .chip')(page);
+    await tap('.bar [data-open=filters]', '.types .chip')(page);
     await page.fill('#start-city', 'моск');
     await page.waitForSelector('#start-cities [role=option]');
     await page.keyboard.press('ArrowDown');

@@ -60,7 +60,7 @@ test('a returning driver has the list in the first HTML, with the filters of las
 test('the city is found and chosen with the keyboard alone, and its chip narrows the list', async () => {
   const page = await app.open({ driver: { id: 703 }, device: { hasTouch: false, isMobile: false } });
   await untilListed(page);
-  await page.locator('[data-open=filters]').focus();
+  await page.locator('.bar [data-open=filters]').focus();
   await page.keyboard.press('Enter');
   await page.waitForSelector('#filters-box[open]');
   while (!(await page.evaluate(() => document.activeElement.id === 'start-city'))) await page.keyboard.press('Tab');
@@ -112,6 +112,7 @@ test('without access the detail is open, the contact is locked and names its pri
   await untilListed(page);
   await openCargo(page, cards(page).nth(2));
   assert.match(await page.locator('.locked').textContent(), /499 ₽ за 30 дней/);
+  assert.match(await page.locator('#sheet .rate .vh').textContent(), /\d рубл[ьяе]й? за километр, \d+ километр/);
   assert.equal(await page.locator('#sheet a[href^="tel:"]').count(), 0);
   await mainText(page, 'Открыть контакт и отклик');
   await press(page, 'MainButton');
@@ -182,6 +183,28 @@ test('a response goes out once and turns accepted after the dispatcher presses �
   await page.context().close();
 });
 
+test('a response that the server could not take says so, keeps what was typed, and goes out when pressed again', async () => {
+  const driver = { id: 721, first_name: 'Иван' };
+  await product.buyAccess(await product.login(driver));
+  const page = await app.open({ driver });
+  await untilListed(page);
+  await openCargo(page);
+  await press(page, 'MainButton');
+  await page.fill('#resp [name=name]', 'Пётр');
+  await page.evaluate(() => document.activeElement.blur());
+  await product.postgres.query('ALTER TABLE responses RENAME TO responses_away');
+  try {
+    await press(page, 'MainButton');
+    await page.waitForFunction(() => document.querySelector('#resp-problem').textContent.trim() === 'Не отправлено: сервер не ответил. Нажмите ещё раз.');
+  } finally {
+    await product.postgres.query('ALTER TABLE responses_away RENAME TO responses');
+  }
+  assert.equal(await page.locator('#resp [name=name]').inputValue(), 'Пётр');
+  await press(page, 'MainButton');
+  await page.waitForSelector('#resp .badge');
+  await page.context().close();
+});
+
 test('when the gateway is away the driver reads so, and another tariff can be paid on the same screen', async () => {
   const page = await app.open({ driver: { id: 717 }, path: '/paywall' });
   await page.waitForSelector('.tariff');
@@ -195,7 +218,9 @@ test('when the gateway is away the driver reads so, and another tariff can be pa
   await page.context().close();
 });
 
-test('a promo code adds its days, a wrong one says what is wrong and stays in the field', async () => {
+test('a promo code adds its days and opens the access key, a wrong one says what is wrong and stays in the field', async () => {
+  await product.postgres.query(`INSERT INTO promo_codes (code, action, days, max_uses, valid_from, valid_until)
+    VALUES ('MONTH30', 'extend_30', 30, 1, now() - interval '1 hour', now() + interval '1 day')`);
   const page = await app.open({ driver: { id: 708 }, path: '/paywall' });
   await page.waitForSelector('.tariff');
   await page.fill('#promo-code', 'nosuchcode');
@@ -203,6 +228,15 @@ test('a promo code adds its days, a wrong one says what is wrong and stays in th
   await page.waitForFunction(() => document.querySelector('#promo-problem').textContent.trim() !== '');
   assert.match(await page.locator('#promo-problem').textContent(), /Такого промокода нет/);
   assert.equal(await page.locator('#promo-code').inputValue(), 'nosuchcode');
+  assert.equal(await page.locator('.key').count(), 0);
+  await page.fill('#promo-code', 'month30');
+  await page.click('#promo button');
+  await page.waitForSelector('#promo[data-changed]');
+  assert.match(await page.locator('#promo').textContent(), /Добавили 30 дней\. Подписка до \d+ /);
+  assert.match(await page.locator('#access').textContent(), /осталось 30 дней/);
+  await page.click('.key summary');
+  await page.click('#access-key button');
+  await page.waitForSelector('.key-text');
   await page.context().close();
 });
 
@@ -243,7 +277,11 @@ test('without a connection a strip says so and what needs it is off, until it is
   await page.waitForSelector('#offline:not([hidden])');
   assert.equal(await page.locator('.refresh').isDisabled(), true);
   assert.equal(await page.locator('.refresh').getAttribute('aria-describedby'), 'offline');
+  const asked = new Promise((resolve) => { page.route('**/api/v1/cargos/prices*', resolve, { times: 1 }); });
   await page.context().setOffline(false);
+  const prices = await asked;
+  assert.equal(await page.locator('#offline').isVisible(), true, 'prices first, then the strip goes');
+  await prices.continue();
   await page.waitForSelector('#offline', { state: 'hidden' });
   assert.equal(await page.locator('.refresh').isDisabled(), false);
   await page.context().close();
@@ -252,7 +290,7 @@ test('without a connection a strip says so and what needs it is off, until it is
 test('wrong filters are told at their fields and keep the sheet open', async () => {
   const page = await app.open({ driver: { id: 716 } });
   await untilListed(page);
-  await page.click('[data-open=filters]');
+  await page.click('.bar [data-open=filters]');
   await page.fill('[data-own=weight]', '5000');
   await page.fill('[data-own=volume]', '15,5');
   await page.evaluate(() => document.activeElement.blur());
@@ -263,24 +301,40 @@ test('wrong filters are told at their fields and keep the sheet open', async () 
   await page.context().close();
 });
 
-test('on a wide screen filters chosen beside an open pane show the list, with its bar and its marked card', async () => {
+test('on a wide screen filters stand beside the modes; chosen beside an open pane they show the list, with its bar and its marked card', async () => {
   const page = await app.open({ driver: { id: 719 }, width: 820, height: 900, device: { isMobile: false, hasTouch: false } });
   await untilListed(page);
+  assert.equal(await page.locator('[data-open=filters]:visible').count(), 1);
+  const [modes, filters] = await Promise.all(['.modes', '.top [data-open=filters]'].map((part) => page.locator(part).boundingBox()));
+  assert.ok(filters.x > modes.x + modes.width && Math.abs(filters.y - modes.y) < 2, JSON.stringify({ modes, filters }));
   await openCargo(page, cards(page).nth(1));
-  await page.click('[data-act=root][data-root=responses]');
-  await page.waitForSelector('#responses .empty');
-  await page.click('[data-open=filters]');
+  await page.click('.top [data-open=filters]');
   await page.waitForSelector('.types .chip');
   await press(page, 'BackButton');
   await page.waitForSelector('#filters-box', { state: 'hidden' });
   assert.equal(await page.locator('.card.selected').count(), 1);
-  await page.click('[data-open=filters]');
+  await page.click('.top [data-open=filters]');
+  await page.click('[data-date]');
+  await press(page, 'MainButton');
+  await page.waitForSelector('#filter-chips .chip');
+  assert.equal(await page.locator('.top .filter-count').textContent(), '1');
+  assert.equal(await page.locator('#results').isVisible(), true);
+  assert.equal(await page.locator('.bar').isVisible(), true);
+  assert.equal(await page.locator('#sheet .route').isVisible(), true);
+  await page.context().close();
+});
+
+test('filters chosen at «Отклики» lead back to the list', async () => {
+  const page = await app.open({ driver: { id: 720 } });
+  await untilListed(page);
+  await page.click('[data-act=root][data-root=responses]');
+  await page.waitForSelector('#responses .empty');
+  await page.click('.bar [data-open=filters]');
   await page.click('[data-date]');
   await press(page, 'MainButton');
   await page.waitForSelector('#filter-chips .chip');
   assert.equal(await page.locator('#results').isVisible(), true);
-  assert.equal(await page.locator('.bar').isVisible(), true);
-  assert.equal(await page.locator('#sheet .route').isVisible(), true);
+  assert.equal(await page.locator('.bar .filter-count').textContent(), '1');
   await page.context().close();
 });
 
@@ -359,7 +413,7 @@ test('while the feed is down the stored list stays with its time; with nothing s
     }, { what: 'the notice of a stale list' });
     assert.match(await page.locator('#results .strip.warn').textContent(), /Биржа не отвечает\. Грузы на \d\d:\d\d, часть могла уйти\./);
     assert.equal(await cards(page).count(), 20);
-    await page.click('[data-open=filters]');
+    await page.click('.bar [data-open=filters]');
     await page.fill('#filters [name=start_date]', '2031-01-01');
     await page.evaluate(() => document.activeElement.blur());
     await press(page, 'MainButton');

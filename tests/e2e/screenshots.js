@@ -54,11 +54,11 @@ const SHOTS = {
     await page.evaluate(() => window.telegramEmit('activated'));
     await page.waitForSelector('.card.gone');
   } },
-  '11-filters': { width: 320, height: 568, async take(page) { await untilListed(page); await page.click('[data-open=filters]'); await page.waitForSelector('.types .chip'); } },
-  '11-filters-390': { async take(page) { await untilListed(page); await page.click('[data-open=filters]'); await page.waitForSelector('.types .chip'); } },
+  '11-filters': { width: 320, height: 568, async take(page) { await untilListed(page); await page.click('.bar [data-open=filters]'); await page.waitForSelector('.types .chip'); } },
+  '11-filters-390': { async take(page) { await untilListed(page); await page.click('.bar [data-open=filters]'); await page.waitForSelector('.types .chip'); } },
   '11-filters-chosen': { async take(page) {
     await untilListed(page);
-    await page.click('[data-open=filters]');
+    await page.click('.bar [data-open=filters]');
     await page.locator('#start-city').pressSequentially('моск', { delay: 30 });
     await page.locator('#start-cities [role=option]').first().click();
     await page.click('[data-date]');
@@ -68,7 +68,7 @@ const SHOTS = {
   } },
   '12-city': { width: 320, height: 568, async take(page) {
     await untilListed(page);
-    await page.click('[data-open=filters]');
+    await page.click('.bar [data-open=filters]');
     await page.locator('#start-city').pressSequentially('моск', { delay: 30 });
     await page.waitForSelector('#start-cities [role=option]');
     await page.keyboard.press('ArrowDown');
@@ -121,7 +121,7 @@ const SHOTS = {
   '20-outside': { outside: true, async take(page) { await page.waitForSelector('.edge h1'); } },
   '21-desktop': { driver: PAID, width: 820, height: 900, async take(page) { await untilListed(page); await openCargo(page, cards(page).nth(1)); } },
   '21-desktop-paywall': { width: 820, height: 900, async take(page) { await untilListed(page); await page.click('.bar a'); await page.waitForSelector('.tariff'); } },
-  '21-desktop-filters': { width: 820, height: 900, async take(page) { await untilListed(page); await page.click('[data-open=filters]'); await page.waitForSelector('.types .chip'); } },
+  '21-desktop-filters': { width: 820, height: 900, async take(page) { await untilListed(page); await page.click('.top [data-open=filters]'); await page.waitForSelector('.types .chip'); } },
   '22-garish': { theme: 'garish', async take(page) { await untilListed(page); } },
   '22-garish-detail': { theme: 'garish', async take(page) { await untilListed(page); await openCargo(page); } },
   '30-english': { driver: { id: 606, first_name: 'Ann', language_code: 'en' }, async take(page) { await untilListed(page); await openCargo(page); } },

@@ -27,6 +27,19 @@ local function add_rate(card, context)
   end
 end
 
+local function whole(number) return math.floor(number + 0.5) end
+
+-- The same in whole words, which a screen reader needs: it spells «₽/км».
+local function rate_words(card, context)
+  local say, language, words = rules.texts.say, context.language, {}
+  if card.per_km then
+    local price = rules.card.whole_roubles(card.price_per_km, language)
+    words[1] = say("per_km_long", language, { price = price, n = whole(card.price_per_km / 100) })
+  end
+  if card.distance then words[#words + 1] = say("km_long", language, { n = whole(card.distance_km) }) end
+  return table.concat(words, ", ")
+end
+
 local function decorate(card, context)
   card.facts = facts(card)
   add_rate(card, context)
@@ -99,6 +112,8 @@ function cargos.detail(output, context)
   local function say(key) return rules.texts.say(key, context.language) end
   return page.render("cargo/detail", {
     cargo = output, goods = goods_of(output, say), cheapest = billing.cheapest(context),
+    rate = table.concat({ output.per_km or output.distance, output.per_km and output.distance }, " · "),
+    rate_words = rate_words(output, context),
     response = responses.block(output, context), full_units = function(shown) return full_units(shown, say) end,
   }, context)
 end

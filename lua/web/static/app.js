@@ -367,14 +367,14 @@
   function clear(name) {
     if (/_point$/.test(name)) return setCity($('[data-city=' + name.replace('_point', '') + ']'), '', '', '');
     field(name).forEach(function (input) {
-      if (input.type === 'radio' || input.type === 'checkbox') input.checked = input.value === '';
+      if (/radio|checkbox/.test(input.type)) input.checked = input.value === '';
       else input.value = '';
     });
     $$('[data-range=' + name + ']', form()).forEach(function (input) { input.value = ''; });
     markDates();
     if (name === 'weight_volume') $$('[data-own]').forEach(function (input) { input.value = ''; });
   }
-  function markDates() { $$('[data-date]').forEach(function (chip) { chip.setAttribute('aria-pressed', String(chip.dataset.date === field('start_date')[0].value)); }); }
+  function markDates() { $$('[data-date]').forEach(function (chip) { chip.setAttribute('aria-pressed', chip.dataset.date === field('start_date')[0].value); }); }
   function reset() { $$('[data-filter]', form()).forEach(function (part) { clear(part.dataset.filter); }); }
   function compose() { // one's own weight and volume, and the fields of «Ещё»
     markDates();
@@ -407,8 +407,8 @@
   function onCities(list) {
     var box = cityOf(list), found = options(box), input = $('[role=combobox]', box), typed = input.value.trim().toLowerCase();
     if (typed.length < 2) return suggest(box);
-    input.setAttribute('aria-expanded', String(found.length > 0));
-    say(box, $('[data-degraded]', list) && !found.length ? 'down' : found.length ? 'found' : 'none', found.length);
+    input.setAttribute('aria-expanded', found.length > 0);
+    say(box, found.length ? 'found' : $('[data-degraded]', list) ? 'down' : 'none', found.length);
     box.exact = found.filter(function (option) { return option.dataset.name.toLowerCase() === typed; })[0];
   }
   function recent() { try { return JSON.parse(localStorage.getItem('fura:cities')) || []; } catch (e) { return []; } }
@@ -422,8 +422,8 @@
       item.setAttribute('role', 'option');
       return item;
     }) : []);
-    input.setAttribute('aria-expanded', String(list.children.length > 0));
-    say(box, !empty ? 'short' : list.children.length ? 'recent' : 'short');
+    input.setAttribute('aria-expanded', list.children.length > 0);
+    say(box, empty && list.children.length ? 'recent' : 'short');
   }
   function setCity(box, id, type, name) {
     $('[name$=_point_id]', box).value = id;
@@ -450,7 +450,7 @@
     var list = options(box), at = list.findIndex(function (option) { return option.getAttribute('aria-selected') === 'true'; });
     if (!list.length) return;
     var next = list[at < 0 && by < 0 ? list.length - 1 : (at + by + list.length) % list.length];
-    list.forEach(function (option) { option.setAttribute('aria-selected', String(option === next)); });
+    list.forEach(function (option) { option.setAttribute('aria-selected', option === next); });
     $('[role=combobox]', box).setAttribute('aria-activedescendant', next.id);
     next.scrollIntoView({ block: 'nearest' });
   }
@@ -549,7 +549,7 @@
     if (hidden() || navigator.onLine === false || body.classList.contains('layered') || !form()) return;
     var values = Object.fromEntries(Array.from(new FormData(form())).filter(function (pair) { return pair[1]; }));
     values.seen_ids = ids.join(',');
-    htmx.ajax('GET', '/api/v1/cargos/prices', { source: '#price-sink', target: '#price-sink', swap: 'none', values: values });
+    return htmx.ajax('GET', '/api/v1/cargos/prices', { source: '#price-sink', target: '#price-sink', swap: 'none', values: values });
   }
   on('htmx:oobBeforeSwap', function (event) {
     var old = event.detail.target, fresh = event.detail.fragment.firstElementChild;
@@ -573,10 +573,10 @@
       button.disabled = off;
       button[off ? 'setAttribute' : 'removeAttribute']('aria-describedby', 'offline');
     });
-    if (!off) priceTick();
   }
   addEventListener('offline', setOffline);
-  addEventListener('online', setOffline);
+  // The strip stays until the prices are of now, or cannot be had.
+  addEventListener('online', function () { Promise.resolve(priceTick()).then(setOffline, setOffline); });
   doc.addEventListener('visibilitychange', resume);
   // Some iOS views shrink to nothing under the keyboard: without it they come back.
   addEventListener('resize', function () {
