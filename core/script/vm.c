@@ -68,6 +68,8 @@ enum { BIG_BLOCK_MIN = 16 << 20, COLLECT_KIB = 16 };
 
 struct memory {
     size_t used, limit;
+    lua_Alloc source;
+    void *source_ud;
 };
 
 static bool may_refuse;
@@ -86,8 +88,7 @@ static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
     struct memory *memory = ud;
     if (new_size == 0) {
         memory->used -= old_size;
-        free(ptr);
-        return NULL;
+        return memory->source(memory->source_ud, ptr, old_size, 0);
     }
     size_t after = memory->used - old_size + new_size;
     bool is_watched = new_size > old_size && watchdog_note_growth(after);
@@ -96,7 +97,7 @@ static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size)
             return NULL;
         watchdog_stop_hoarder();
     }
-    void *grown = realloc(ptr, new_size);
+    void *grown = memory->source(memory->source_ud, ptr, old_size, new_size);
     if (grown)
         memory->used = after;
     return grown;
@@ -109,20 +110,48 @@ bool vm_refuse_memory(bool may)
     return before;
 }
 
-static lua_State *new_state(size_t limit_bytes)
+#ifdef FURA_SANITIZED
+static void *take_from_heap(void *ud, void *ptr, size_t old_size, size_t new_size)
 {
-    struct memory *memory = mem_new(struct memory);
-    memory->limit = limit_bytes;
-    lua_State *L = lua_newstate(allocate, memory);
+    (void)ud, (void)old_size;
+    if (new_size > 0)
+        return realloc(ptr, new_size);
+    free(ptr);
+    return NULL;
+}
+#endif
+
+/* Memory comes from LuaJIT's own allocator: pages of this VM alone, all of which go back to the system when it closes, so that
+ * reloads leave no holes behind. A sanitized build takes it from the heap, where every byte is watched. */
+static lua_State *open_state(void)
+{
+#ifdef FURA_SANITIZED
+    lua_State *L = lua_newstate(take_from_heap, NULL);
+#else
+    lua_State *L = luaL_newstate();
+#endif
     if (!L)
         abort();
     return L;
 }
 
+static lua_State *new_state(size_t limit_bytes)
+{
+    lua_State *L = open_state();
+    struct memory *memory = mem_new(struct memory);
+    memory->limit = limit_bytes;
+    memory->used = (size_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB, 0);
+    memory->source = lua_getallocf(L, &memory->source_ud);
+    lua_setallocf(L, allocate, memory);
+    return L;
+}
+
+/* LuaJIT knows its allocator again by its address. */
 static void close_state(lua_State *L)
 {
-    void *memory;
-    lua_getallocf(L, &memory);
+    struct memory *memory;
+    lua_getallocf(L, (void **)&memory);
+    lua_setallocf(L, memory->source, memory->source_ud);
     lua_close(L);
     free(memory);
 }
