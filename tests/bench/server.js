@@ -1,7 +1,9 @@
 'use strict';
 // Fura as it is measured: one worker on the server's core, either with the smallest application or as the product.
 const crypto = require('node:crypto');
+const fs = require('node:fs');
 const path = require('node:path');
+const { AppCopy } = require('../support/app_copy.js');
 const { Fura, SETTINGS } = require('../support/fura.js');
 const { Product } = require('../support/product.js');
 const { pinServer } = require('./machine.js');
@@ -26,7 +28,10 @@ const helloTarget = (fura, location = '/hello') => ({ url: fura.client.url + loc
 
 /** The product with its services and a driver whose list is stored. */
 async function startProduct() {
-  const product = await Product.start({ conf: PRODUCT_CONF, env: ENV });
+  return warm(await Product.start({ conf: PRODUCT_CONF, env: ENV }));
+}
+
+async function warm(product) {
   await pin(product.fura);
   product.driver = await product.login({ id: 501 });
   product.page = await untilStored(product.driver);
@@ -46,6 +51,24 @@ const listTarget = (product) => ({
   pid: product.fura.workers()[0],
 });
 
+const STREAM = { path: '/stream', text: Array.from({ length: 50 }, (_, i) => `${i + 1} `).join('') };
+const STREAM_ROUTE = `
+  { "GET", "${STREAM.path}", access = "public", unlisted = true, streams = function(write)
+    for i = 1, 50 do write(i .. " ") host.task.sleep(10) end
+  end },`;
+
+/** The product from a copy whose rules may be edited, with a route that answers slowly. */
+async function startEditable() {
+  const app = new AppCopy();
+  app.write('conf/default.lua', fs.readFileSync(PRODUCT_CONF, 'utf8'));
+  app.edit('lua/routes.lua', 'local routes = {', `local routes = {${STREAM_ROUTE}`);
+  app.edit('lua/init.lua', '  if route.panel then', '  if route.streams then return { stream = route.streams } end\n  if route.panel then');
+  const product = await Product.start({ root: app.root, env: ENV });
+  await warm(product);
+  const stop = product.stop.bind(product);
+  return Object.assign(product, { app, stop: () => stop().finally(() => app.close()) });
+}
+
 /** What the peer needs to answer the same driver with the same list: the environment of nginx. */
 async function sharePage(product) {
   const { cards, meta, fetched_at } = product.page;
@@ -59,4 +82,4 @@ async function sharePage(product) {
   };
 }
 
-module.exports = { LIST, helloTarget, listTarget, sharePage, startHello, startProduct };
+module.exports = { LIST, STREAM, helloTarget, listTarget, sharePage, startEditable, startHello, startProduct };
