@@ -26,7 +26,7 @@ let product;
 before(async () => {
   app = new AppCopy();
   fs.cpSync(path.join(ROOT, 'tests', 'fixtures'), path.join(app.root, 'tests', 'fixtures'), { recursive: true });
-  fs.mkdirSync(path.join(app.root, 'build'));
+  fs.mkdirSync(path.join(app.root, 'build'), { recursive: true }); // it holds static files when they are built
   fs.symlinkSync(binary(), path.join(app.root, 'build', 'fura'));
   product = await Product.start({ root: app.root });
   writeEnvFile();
