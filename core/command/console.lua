@@ -1,6 +1,7 @@
 -- The console: read, evaluate as an expression or a statement, print readably. Runs inside one task, so host calls that
--- wait just work. Arguments: read_line(prompt) -> line | nil at the end (waits while the loop turns); is a person there?
-local read_line, interactive = ...
+-- wait just work. Arguments: read_line(prompt) -> line | nil at the end (waits while the loop turns); run(function), in a task of
+-- its own that Ctrl-C ends alone; is a person there?
+local read_line, run, interactive = ...
 
 local DEPTH, WIDTH, ITEMS = 4, 76, 40
 
@@ -90,9 +91,12 @@ end
 
 if interactive then
   local info = host.script.info()
-  print(("fura %s, generation %s. Ctrl-D ends."):format(info.version or "", tostring(info.hash):sub(1, 12)))
+  print(("fura %s, generation %s. Ctrl-C stops a line, Ctrl-D ends."):format(info.version or "", tostring(info.hash):sub(1, 12)))
 end
 for chunk in read_chunk do
-  print_results(xpcall(chunk, function(problem) return debug.traceback(tostring(problem), 2) end))
+  run(function()
+    print_results(xpcall(chunk, function(problem) return debug.traceback(tostring(problem), 2) end))
+  end)
 end
+if interactive then print() end
 return 0

@@ -1,6 +1,7 @@
 /* run.c: `fura run FILE [ARGS]`: one script in the runtime, with I/O, for maintenance. */
 #include "command/session.h"
 #include "base/file.h"
+#include "script/watchdog.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ static int run_script(struct session *session, struct slice source,
     luaL_checkstack(L, invocation->argc, "too many arguments");
     for (int i = 1; i < invocation->argc; i++)
         lua_pushstring(L, invocation->argv[i]);
+    session_heed_signals(session, NULL, NULL);
     return session_call(session, invocation->argc - 1, path);
 }
 
@@ -33,11 +35,13 @@ int run_run(const struct invocation *invocation)
         fprintf(stderr, "fura: cannot read %s\n", invocation->argv[0]);
         return EXIT_REFUSED;
     }
+    watchdog_start(); /* it may compute as long as it likes, but Ctrl-C ends it */
     struct session *session = session_open(invocation, "run", true);
     if (session) {
         status = run_script(session, buf_slice(&source), invocation);
         session_close(session);
     }
+    watchdog_stop();
     buf_free(&source);
     return status;
 }

@@ -1,5 +1,6 @@
 /* session.c: see session.h. */
 #include "command/session.h"
+#include "command/interrupt.h"
 #include "host.h"
 #include "logs.h"
 #include "base/bundle.h"
@@ -9,13 +10,14 @@
 #include "net/loop.h"
 #include "script/generation.h"
 #include "script/task.h"
+#include "script/vm.h"
 
 #include <lauxlib.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BUILD_LIMIT_MS = 60000 };
+enum { BUILD_LIMIT_MS = 60000, SIGNALLED = 128 };
 
 struct session {
     struct conf *conf;
@@ -25,7 +27,8 @@ struct session {
     struct dispatch *dispatch;
     struct buf *problems; /* while opening */
     int status;
-    bool called; /* the task of session_call() has ended */
+    struct task *task; /* of session_call(), while it waits */
+    bool called;       /* it has ended */
 };
 
 static void open_host(lua_State *L, void *host)
@@ -126,6 +129,7 @@ static void on_closed(void *owner)
 
 void session_close(struct session *session)
 {
+    interrupt_close();
     if (session->generation) {
         generation_retire(session->generation, clock_monotonic_ms(), on_closed, session);
         loop_run(session->loop);
@@ -198,15 +202,35 @@ static void print_failure(lua_State *co, int index)
     lua_pop(co, 1);
 }
 
+/* Interrupted while it waited: where, as its stack lies there still. */
+static const char *words_of(const struct task_end *end)
+{
+    if (end->rc == R_REJECTED)
+        return end->error;
+    if (!interrupt_signal())
+        return result_code(end->rc);
+    lua_pushliteral(end->co, "interrupted");
+    vm_describe_error(end->co);
+    return lua_tostring(end->co, -1);
+}
+
+void session_print_end(const struct task_end *end)
+{
+    fflush(stdout);
+    if (end->rc != R_OK)
+        fprintf(stderr, "%s\n", words_of(end));
+}
+
 static int status_of(const struct task_end *end)
 {
     lua_State *co = end->co;
     int first = end->rc == R_OK ? lua_gettop(co) - end->results + 1 : 0;
 
-    if (end->rc != R_OK) {
-        fprintf(stderr, "%s\n", end->rc == R_REJECTED ? end->error : result_code(end->rc));
+    session_print_end(end);
+    if (interrupt_signal())
+        return SIGNALLED + interrupt_signal();
+    if (end->rc != R_OK)
         return EXIT_REFUSED;
-    }
     if (end->results >= 1 && lua_type(co, first) == LUA_TNUMBER)
         return (int)lua_tointeger(co, first);
     if (end->results >= 2 && lua_isnil(co, first) && !lua_isnil(co, first + 1)) {
@@ -216,12 +240,25 @@ static int status_of(const struct task_end *end)
     return EXIT_OK;
 }
 
+static void on_interrupted(void *owner)
+{
+    struct session *session = owner;
+    if (session->task)
+        task_cancel(session->task, R_CANCELLED);
+}
+
+void session_heed_signals(struct session *session, void (*handle)(void *owner), void *owner)
+{
+    interrupt_open(session->loop, handle ? handle : on_interrupted, handle ? owner : session);
+}
+
 static void on_ended(void *owner, struct task *task, const struct task_end *end)
 {
     struct session *session = owner;
     (void)task;
     session->status = status_of(end);
     session->called = true;
+    session->task = NULL;
     loop_stop(session->loop);
 }
 
@@ -230,7 +267,7 @@ int session_call(struct session *session, int nargs, const char *label)
     struct task_spec spec = {.label = label, .on_end = on_ended, .owner = session};
 
     session->called = false;
-    task_spawn(session->generation, session_lua(session), nargs, &spec);
+    session->task = task_spawn(session->generation, session_lua(session), nargs, &spec);
     if (!session->called)
         loop_run(session->loop);
     fflush(stdout);

@@ -4,8 +4,10 @@
 #include "command/command.h"
 
 #include <lua.h>
+#include <stdbool.h>
 
 struct session;
+struct task_end;
 struct generation;
 struct host;
 
@@ -21,6 +23,12 @@ struct generation *session_generation(const struct session *session);
 lua_State *session_lua(const struct session *session);
 struct host *session_host(const struct session *session);
 const struct conf *session_conf(const struct session *session);
+
+/* SIGINT and SIGTERM end the script of session_call() from now on: its stack is printed, and the exit status is 128 + signal, as
+ * shells have it. `handle` (may be NULL) is told instead of the task that waits. Needs watchdog_start(). */
+void session_heed_signals(struct session *session, void (*handle)(void *owner), void *owner);
+/* What went wrong with a task and where, on stderr. */
+void session_print_end(const struct task_end *end);
 
 /* Load Lua text as a function onto session_lua(); false after saying why on stderr. */
 bool session_load(struct session *session, struct slice source, const char *chunk_name);

@@ -21,6 +21,7 @@ int test_run(const struct invocation *invocation)
             lua_rawseti(L, -2, i + 1);
         }
         lua_pushboolean(L, invocation->json);
+        session_heed_signals(session, NULL, NULL);
         status = session_call(session, 3, "test");
     }
     if (session)

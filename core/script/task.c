@@ -265,6 +265,8 @@ static void end_failed(struct task *task, const struct watchdog_run *stopped)
 
     if (stopped && stopped->over_memory)
         lua_pushliteral(co, "stopped: the scripts of this generation use more than lua_memory_mb");
+    else if (stopped && watchdog_is_interrupted())
+        lua_pushliteral(co, "interrupted");
     else if (stopped && stopped->over_top)
         lua_pushfstring(co, "stopped after taking %d kB of memory without waiting",
                         (int)task->memory_kb);

@@ -43,7 +43,7 @@ static _Atomic uint64_t last_id;
 static _Atomic uint64_t orders;
 /* The outermost run that shall stop: apart, so that no order for an inner one takes its place. */
 static _Atomic uint64_t root_stop;
-static atomic_bool stop_wanted;
+static atomic_bool stop_wanted, interrupted;
 static int64_t tick_us = TICK_MS * 1000, slice_us = SLICE_MS * 1000; /* a test has them shorter */
 
 /* Written by the watching thread: the CPU time when it first saw a run; the time is written before the id. */
@@ -229,6 +229,25 @@ bool watchdog_note_growth(size_t used)
     return true;
 }
 
+static void heed_signals(int flags)
+{
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = flags | SA_SIGINFO};
+    sigaction(WATCH_SIGNAL, &action, NULL);
+}
+
+/* What blocks in a system call is to return from it. */
+void watchdog_interrupt(bool on)
+{
+    if (started)
+        heed_signals(on ? 0 : SA_RESTART);
+    atomic_store(&interrupted, on);
+}
+
+bool watchdog_is_interrupted(void)
+{
+    return atomic_load(&interrupted);
+}
+
 bool watchdog_is_running(void)
 {
     return current != NULL;
@@ -366,6 +385,13 @@ static void watch_root(uint64_t id, uint64_t running)
     }
 }
 
+/* No inner run is left to hide in, and none that began in between. */
+static void stop_all(uint64_t root, uint64_t running)
+{
+    atomic_store(&root_stop, root);
+    command(running, STOP);
+}
+
 static void look(struct memory *memory)
 {
     uint64_t root = atomic_load_explicit(&root_id, memory_order_acquire);
@@ -374,7 +400,9 @@ static void look(struct memory *memory)
 
     memory->idle_ticks = last == memory->last_id && id == 0 ? memory->idle_ticks + 1 : 0;
     memory->last_id = last;
-    if (id != 0 && !watch_current(memory, id) && root != 0)
+    if (id != 0 && atomic_load(&interrupted))
+        stop_all(root, id);
+    else if (id != 0 && !watch_current(memory, id) && root != 0)
         watch_root(root, id);
 }
 
@@ -393,12 +421,11 @@ static void *watch(void *arg)
 
 void watchdog_start(void)
 {
-    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_RESTART | SA_SIGINFO};
     sigset_t all, old;
 
     lua_thread = pthread_self();
     pthread_getcpuclockid(lua_thread, &lua_cpu);
-    sigaction(WATCH_SIGNAL, &action, NULL);
+    heed_signals(SA_RESTART);
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all,
                     &old); /* the thread inherits it: signals are for the Lua thread */

@@ -31,6 +31,10 @@ const char *watchdog_mode(void);
 /* Stop what is running at its next instruction, as if its time were over: it has used too much memory. For the
  * allocator; nothing happens when no Lua is running. */
 void watchdog_stop_hoarder(void);
+/* Everything that runs is stopped like that, one run after the other, until this is taken back. Safe in a signal handler, on any
+ * thread; needs watchdog_start(). */
+void watchdog_interrupt(bool on);
+bool watchdog_is_interrupted(void);
 /* Is Lua running right now, between begin and end? */
 bool watchdog_is_running(void);
 /* The same, for the allocator of a VM that grows to `used` bytes: stops the run that goes over its memory_top. */

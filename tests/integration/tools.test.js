@@ -3,8 +3,9 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const path = require('node:path');
-const { run } = require('../support/child.js');
+const { Child, run } = require('../support/child.js');
 const { binary } = require('../support/fura.js');
+const { until } = require('../support/client.js');
 const { Small } = require('../support/process.js');
 
 let app;
@@ -102,6 +103,44 @@ test('run shows where a script failed', async () => {
   assert.equal(failed.code, 1);
   assert.match(failed.stderr, /the world was slow/);
   assert.equal((await app.command('run', 'absent.lua')).code, 1);
+});
+
+const CTRL_C = '\x03';
+
+const ENDLESS = {
+  'computes': [[`local n = 0 while true do n = n + 1 end`], /script\.lua:2: in main chunk/],
+  'hides in pcall': [['local function loop() while true do end end', 'while true do pcall(loop) end'], /script\.lua:3: in main chunk/],
+  'computes in tasks': [['while true do host.task.spawn(function() for _ = 1, 1e9 do end end) end'], /script\.lua:2: in main chunk/],
+  'waits': [['host.task.sleep(1e6)'], /in function 'sleep'\n\tscript\.lua:2: in main chunk/],
+  'reads': [['io.read()', 'while true do end'], /script\.lua:[23]: in main chunk/],
+};
+
+for (const [what, [lines, place]] of Object.entries(ENDLESS)) {
+  test(`a signal ends a script that ${what} without end, and tells where it was`, async () => {
+    app.edit('script.lua', `io.write("begun\\n") io.flush()\n${lines.join('\n')}\n`);
+    for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) {
+      const child = new Child(binary(), ['run', 'script.lua'], { env: app.env, cwd: app.root, stdin: 'pipe' });
+      await child.waitFor(/begun\n/);
+      assert.deepEqual(await child.stop(signal), { code, signal: null }, child.output);
+      assert.match(child.output, /^interrupted$/m);
+      assert.match(child.output, place);
+    }
+  });
+}
+
+test('Ctrl-C stops the line of the console that runs, at the prompt the console', async () => {
+  const child = new Child('script', ['-qec', `'${binary()}' console`, '/dev/null'], { env: app.env, cwd: app.root, stdin: 'pipe' });
+  await child.waitFor(/fura> $/);
+  for (const line of ['while true do end', 'host.task.sleep(1e6)']) {
+    const before = child.output.length;
+    const added = () => child.output.slice(before);
+    child.type(`print("be" .. "gun") ${line}\n`);
+    await until(() => added().includes('begun'), { what: 'the line runs' });
+    child.type(CTRL_C);
+    await until(() => /interrupted\r\nstack traceback:\r\n[^]*console:1: in main chunk[^]*fura> $/.test(added()), { what: 'the prompt is back' });
+  }
+  child.type(CTRL_C);
+  assert.deepEqual(await child.ended, { code: 130, signal: null }, child.output);
 });
 
 test('the console evaluates expressions, statements over lines, and calls that wait', async () => {

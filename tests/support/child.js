@@ -36,15 +36,15 @@ function removeFolder(folder) {
 }
 
 class Child {
-  /** options: {env, cwd, user: {uid, gid}, deathSignal, onOutput(text)} */
-  constructor(command, args, { env, cwd, user, deathSignal = 'KILL', onOutput } = {}) {
+  /** options: {env, cwd, user: {uid, gid}, deathSignal, onOutput(text), stdin: 'pipe' for type()} */
+  constructor(command, args, { env, cwd, user, deathSignal = 'KILL', onOutput, stdin = 'ignore' } = {}) {
     const drop = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : [];
     const argv = [`--pdeathsig=${deathSignal}`, ...drop, '--', command, ...args];
     this.name = path.basename(command);
     this.output = '';
     this.watchers = new Set();
     // Its own process group: Ctrl-C reaches us alone, and we end the children in their order.
-    this.process = spawn('setpriv', argv, { env, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn('setpriv', argv, { env, cwd, detached: true, stdio: [stdin, 'pipe', 'pipe'] });
     living.add(this.process);
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream.setEncoding('utf8');
@@ -75,6 +75,10 @@ class Child {
     this.output = (this.output + text).slice(-OUTPUT_LIMIT);
     onOutput?.(text);
     for (const look of this.watchers) look();
+  }
+
+  type(text) {
+    this.process.stdin.write(text);
   }
 
   signal(name) {
