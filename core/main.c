@@ -80,9 +80,8 @@ static const struct {
      "                 specs: [{file, line, name, status, ms, message}]}\n\n"
      "Exit status: 0 all passed, 1 some failed or need services, 2 there is nothing to run.\n"},
     {"run",
-     "No limit of CPU time holds for it. Ctrl-C or SIGTERM ends it and prints where it was; a "
-     "second\n"
-     "one kills it at once.\n\n"
+     "No limit of CPU time holds for it. Ctrl-C or SIGTERM ends it and prints where it was; one\n"
+     "more kills it at once.\n\n"
      "Exit status: the number it returns, else 0; 1 it failed; 130 or 143 after a signal.\n"},
     {"console", "Ctrl-C stops the line that runs, or the console at its prompt; Ctrl-D ends it.\n"},
 };
