@@ -23,4 +23,4 @@ struct bind_subscription *bind_subscription_push(lua_State *L,
 /* What the driver gave for it; `kind->stop` gets it at the end. */
 void bind_subscription_from(struct bind_subscription *subscription, void *source);
 /* The driver's callback, with the subscription as owner. A message without data becomes nil: some may have been missed. */
-void bind_subscription_message(void *subscription, struct slice message);
+void bind_subscription_message(void *owner, struct slice message);
