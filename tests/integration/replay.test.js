@@ -111,6 +111,8 @@ test('nothing changes anywhere while requests are replayed', async () => {
   await driver.get('/');
   await driver.post('/api/v1/responses', { cargo_id: '1' });
   editPrice(1e9);
+  const compared = () => product.counts('yookassa')['GET /v3/refunds'];
+  await until(compared, { what: "the day's comparison with YooKassa's list, which begins soon after the start", timeoutMs: 60000 });
   const tables = ['drivers', 'driver_filters', 'sessions', 'responses', 'payments', 'subscriptions', 'outbox', 'audit_log'];
   const digest = () => Promise.all(tables.map((table) =>
     product.postgres.value(`SELECT md5(coalesce(string_agg(t::text, ',' ORDER BY t::text), '')) FROM ${table} AS t`)));
