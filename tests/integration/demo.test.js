@@ -11,7 +11,7 @@ const { Client } = require('../support/client.js');
 const { ROOT, binary } = require('../support/fura.js');
 const { Panel } = require('../support/panel.js');
 
-const COPIED = ['lua', 'conf', 'migrations', 'plugins', 'tools', 'tests/simulators', 'tests/support'];
+const COPIED = ['lua', 'conf', 'migrations', 'plugins', 'build/static', 'tools', 'tests/simulators', 'tests/support'];
 
 let folder, demo, printed, env;
 
