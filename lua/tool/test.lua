@@ -264,8 +264,8 @@ local function watch(busted)
   busted.subscribe({ "file", "end" }, end_file)
   busted.subscribe({ "test", "end" }, function(element, _, status)
     local trace = element.trace or {}
-    report.spec({ element = element, name = full_name(busted, element), status = status, file = relative(context.path or ""),
-      line = trace.currentline, ms = (element.duration or 0) * 1000 })
+    report.spec({ element = element, name = full_name(busted, element), status = status, line = trace.currentline,
+      ms = (element.duration or 0) * 1000 })
     return nil, true
   end)
   busted.subscribe({ "failure" }, complain)

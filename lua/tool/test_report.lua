@@ -75,13 +75,13 @@ end
 
 local STATUS = { success = "passed", pending = "skipped", failure = "failed", error = "failed" }
 
---- @param spec {element: table, name: string, status: string, file: string, line: integer?, ms: number}
+--- @param spec {element: table, name: string, status: string, line: integer?, ms: number}
 function report.spec(spec)
   show_file()
   local failures = complaints[spec.element]
   local status = failures and "failed" or STATUS[spec.status] or "failed"
   count[status], total_ms = count[status] + 1, total_ms + spec.ms
-  list[#list + 1] = { file = spec.file, line = spec.line, name = spec.name, status = status,
+  list[#list + 1] = { file = file, line = spec.line, name = spec.name, status = status,
     ms = math.floor(spec.ms * 1000 + 0.5) / 1000, message = failures and shortened(failures[1].message) or nil }
   if status ~= "failed" then
     return say(("  %s %7.1f ms  %s\n"):format(status == "passed" and "ok" or "--", spec.ms, spec.name))

@@ -9,6 +9,7 @@ local host = host
 local clock = require "tool.world.clock"
 local http = require "tool.world.http"
 local kit_plugins = require "kit.plugins"
+local lists = require "tool.world.lists"
 local pg = require "tool.world.pg"
 local plugin = require "tool.world.plugin"
 local records = require "tool.world.records"
@@ -78,7 +79,7 @@ end
 
 local function reset()
   surprise, plugins = nil, {}
-  for index = #inside.outbox, 1, -1 do inside.outbox[index] = nil end
+  lists.clear(inside.outbox)
   for _, part in ipairs(parts) do part[1].reset(part[2]) end
   settings.reset()
 end

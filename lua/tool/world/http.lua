@@ -3,6 +3,7 @@
 local host = host
 local failure = require "kit.failure"
 local headers_of = require "tool.world.headers"
+local lists = require "tool.world.lists"
 
 local DEFAULT_TIMEOUT_MS = 10000
 local DEFAULT_MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -40,15 +41,6 @@ end
 local function fits(wanted, url)
   if wanted:sub(-1) == "*" then return url:sub(1, #wanted - 1) == wanted:sub(1, -2) end
   return wanted == url
-end
-
-local function take(replies, method, url)
-  for _, reply in ipairs(replies) do
-    if reply.method == method and fits(reply.url, url) and reply.left ~= 0 then
-      reply.left = reply.left and reply.left - 1
-      return reply.answer
-    end
-  end
 end
 
 local function body_of(answer, fixture)
@@ -103,8 +95,9 @@ local function ask(self, request)
   local entry, inside = entry_of(request, method), self[INSIDE]
   self.asked[#self.asked + 1] = entry
   if not url:find "^https?://[^/%s]" then return nil, failure("invalid_url", { service = "http", text = url }) end
-  local answer = take(inside.replies, method, url)
-  if not answer then return inside.world.unexpected(UNEXPECTED:format(method, url, method, url)) end
+  local reply = lists.take(inside.replies, function(one) return one.method == method and fits(one.url, url) end)
+  if not reply then return inside.world.unexpected(UNEXPECTED:format(method, url, method, url)) end
+  local answer = reply.answer
   if type(answer) == "function" then answer = answer(entry) end
   return play(answer, request, inside.world.fixture)
 end
@@ -122,7 +115,7 @@ end
 
 function http.reset(self)
   self[INSIDE].replies = {}
-  for index = #self.asked, 1, -1 do self.asked[index] = nil end
+  lists.clear(self.asked)
 end
 
 return http

@@ -1,6 +1,7 @@
 --- The outside world of host.pg: answers to statements that a spec has prepared, and what was asked. A statement that
 --- nothing was prepared for raises, and fails the spec. What the application writes into its outbox is kept by itself.
 local failure = require "kit.failure"
+local lists = require "tool.world.lists"
 
 local INSIDE = {} -- key of what specs do not see
 
@@ -67,15 +68,6 @@ end
 
 -- ---- statements ----
 
-local function take(replies, sql)
-  for _, reply in ipairs(replies) do
-    if reply.left ~= 0 and sql:find(reply.pattern) then
-      reply.left = reply.left and reply.left - 1
-      return reply
-    end
-  end
-end
-
 local function add_to_outbox(inside, kind, queue, payload)
   inside.last_id = inside.last_id + 1
   local list = inside.pending or inside.world.outbox
@@ -96,7 +88,7 @@ local function query(self, sql, ...)
   for index = 1, values.n do values[index] = value_of((select(index, ...))) end
   self.asked[#self.asked + 1] = { sql = shown, parameters = { unpack(values, 1, values.n) } }
   if inside.is_down then return away() end
-  local reply = take(inside.replies, shown)
+  local reply = lists.take(inside.replies, function(one) return shown:find(one.pattern) ~= nil end)
   if not reply then
     local known = know(inside, shown, values)
     return result_of(known or inside.world.unexpected(UNEXPECTED:format(shown)))
@@ -159,7 +151,7 @@ end
 function pg.reset(self)
   local inside = self[INSIDE]
   inside.replies, inside.is_down, inside.last_id, inside.pending = {}, false, 0, nil
-  for index = #self.asked, 1, -1 do self.asked[index] = nil end
+  lists.clear(self.asked)
 end
 
 return pg

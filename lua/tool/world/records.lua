@@ -2,10 +2,7 @@
 --- the spec.
 local events = require "services.events"
 local failure = require "kit.failure"
-
-local function clear(list)
-  for index = #list, 1, -1 do list[index] = nil end
-end
+local lists = require "tool.world.lists"
 
 -- ---- logs ----
 
@@ -131,7 +128,7 @@ function records.replacements(self)
 end
 
 function records.reset(self)
-  for _, list in ipairs { self.logs, self.metrics, self.events } do clear(list) end
+  for _, list in ipairs { self.logs, self.metrics, self.events } do lists.clear(list) end
   for key in pairs(self.kept) do self.kept[key] = nil end
   records.close(self)
   self.bring_back = events.alone()

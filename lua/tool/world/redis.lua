@@ -3,6 +3,7 @@
 local host = host
 local commands = require "tool.world.redis_commands"
 local failure = require "kit.failure"
+local lists = require "tool.world.lists"
 
 local INSIDE = {} -- key of what specs do not see
 
@@ -83,7 +84,6 @@ local function arguments_of(...)
 end
 
 -- What scripts of EVAL see of Lua.
-local SCRIPT_WORDS = { "assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring", "type", "unpack" }
 local here = { assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, select = select,
   tonumber = tonumber, tostring = tostring, type = type, unpack = unpack }
 
@@ -148,7 +148,7 @@ local function script_environment(inside, script_keys, arguments)
   end
   local environment = { KEYS = script_keys, ARGV = arguments, string = string, table = table, math = math,
     redis = { call = call, error_reply = function(text) return error(text, 0) end, status_reply = tostring } }
-  for _, word in ipairs(SCRIPT_WORDS) do environment[word] = here[word] end
+  for word, fn in pairs(here) do environment[word] = fn end
   return environment
 end
 
@@ -168,11 +168,7 @@ local function subscribe(self, channel, fn)
   local subscribers = self[INSIDE].store.subscribers
   local list = subscribers[channel] or {}
   subscribers[channel], list[#list + 1] = list, fn
-  return { close = function()
-    for index, known in ipairs(list) do
-      if known == fn then return table.remove(list, index) end
-    end
-  end }
+  return { close = function() lists.forget(list, fn) end }
 end
 
 -- ---- for tool.world ----
@@ -198,7 +194,7 @@ end
 function redis.reset(self)
   local inside = self[INSIDE]
   inside.is_down, inside.store = false, setmetatable({ clock = inside.world.clock, keys = {}, subscribers = {} }, Store)
-  for index = #self.asked, 1, -1 do self.asked[index] = nil end
+  lists.clear(self.asked)
 end
 
 return redis

@@ -186,7 +186,6 @@ local function shown_score(score)
   return ("%.17g"):format(score)
 end
 
-
 -- {score, member}, lowest first.
 local function ranked(set)
   local list = {}

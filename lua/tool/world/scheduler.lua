@@ -1,9 +1,9 @@
 --- Tasks and timers over a clock that stands still: coroutines of ours, resumed one after the other in the order in which
 --- they fall due, so a spec sees the same each time. What host.time, host.task and host.timer make of it is in clock.lua.
 local failure = require "kit.failure"
+local lists = require "tool.world.lists"
 
 local SETTLE_MS = 60000
-local WAIT = {} -- what our coroutines yield
 
 local Scheduler = {}
 Scheduler.__index = Scheduler
@@ -18,17 +18,11 @@ end
 
 -- ---- ends ----
 
-local function forget(list, item)
-  for index, known in ipairs(list) do
-    if known == item then return table.remove(list, index) end
-  end
-end
-
 --- End a task, with what it gave or with why there is nothing; those that belong to it end too.
 function Scheduler:finish(task, results, problem)
   if task.ended then return end
   task.ended, task.results, task.problem = true, results, problem
-  forget(self.tasks, task)
+  lists.forget(self.tasks, task)
   for _, clean in ipairs(task.cleanups or {}) do clean() end
   for _, child in ipairs({ unpack(self.tasks) }) do
     if child.parent == task then self:finish(child, nil, cancelled()) end
@@ -103,7 +97,7 @@ function Scheduler:add_timer(delay_ms, every_ms, fn)
 end
 
 function Scheduler:drop_timer(timer)
-  forget(self.timers, timer)
+  lists.forget(self.timers, timer)
 end
 
 -- ---- what happens next ----
@@ -179,7 +173,7 @@ function Scheduler:wait(due_ms, ready, what)
   local began_ms, task = self.now_ms, self.current
   if task and coroutine.running() == task.co then
     task.due_ms, task.ready = due_ms, ready
-    coroutine.yield(WAIT)
+    coroutine.yield()
     task.waited_ms = task.waited_ms + self.now_ms - began_ms
     return
   end
