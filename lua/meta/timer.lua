@@ -1,7 +1,7 @@
 ---@meta host.timer
+-- What lua/init.lua or its start() makes begins when the generation goes live, and so does all of every(): a canary only
+-- runs what its requests ask of after().
 
----What lua/init.lua or its start() makes begins when the generation goes live, and so does all of every(): a canary only
----runs what its requests ask of after().
 ---@class HostTimer
 local timer = {}
 ---Run `fn` in a new task once. Cancelled with the generation.
