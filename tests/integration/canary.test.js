@@ -2,7 +2,7 @@
 // A canary: a share of the drivers meets a new generation first, and it goes live or away by how it does.
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
-const { Small, load, until } = require('../support/process.js');
+const { Small, load, repeat, serving, until } = require('../support/process.js');
 
 // An application that knows its drivers by a header, and whose answers.lua says how well it works.
 const APPLICATION = `
@@ -62,14 +62,7 @@ const answers = (values) => `return ${JSON.stringify(values).replace(/"(\w+)":/g
 async function withServer(body, env = {}) {
   const server = new Small(env);
   server.edit('lua/init.lua', APPLICATION);
-  await server.serve();
-  try {
-    await body(server);
-    const end = await server.child.stop('SIGTERM');
-    assert.equal(end.code, 0, server.child.tail());
-  } finally {
-    await server.stop('SIGKILL');
-  }
+  await serving(server, body);
 }
 
 /** Edit, then `fura reload …`. */
@@ -100,28 +93,16 @@ async function askAll(server, drivers, path) {
 const crowd = (count) => Array.from({ length: count }, (_, index) => 1000 + index);
 const ofNew = (said) => [...said].filter(([, text]) => text === 'new').map(([driver]) => driver).sort();
 
-/** Traffic of many drivers until stopped: {statuses: {hello: …, new: …}, bad: […]}. */
+/** Traffic of many drivers; gives what stops it and tells who met what was not 200: {driver → text}. */
 function traffic(server, drivers = crowd(60)) {
-  const seen = { asked: 0, bad: new Map() };
-  let going = true;
+  const bad = new Map();
   let next = 0;
-  const lane = async () => {
-    while (going) {
-      const driver = drivers[next++ % drivers.length];
-      const answer = await asDriver(server, driver).catch((error) => ({ status: 0, text: error.message }));
-      seen.asked += 1;
-      if (answer.status !== 200) seen.bad.set(driver, `${answer.status} ${answer.text}`);
-    }
-  };
-  const all = Promise.all([lane(), lane(), lane(), lane()]);
-  return {
-    seen,
-    async stop() {
-      going = false;
-      await all;
-      return seen;
-    },
-  };
+  const stop = repeat(async () => {
+    const driver = drivers[next++ % drivers.length];
+    const answer = await asDriver(server, driver).catch((error) => ({ status: 0, text: error.message }));
+    if (answer.status !== 200) bad.set(driver, `${answer.status} ${answer.text}`);
+  });
+  return async () => { await stop(); return bad; };
 }
 
 test('a tenth of the drivers meets the canary, the same ones in every worker and at every time', async () => {
@@ -159,12 +140,12 @@ test('what must stay with the live side stays there and is not counted', async (
 
 test('a good canary goes live at its end, and the command that waits for it says so', async () => {
   await withServer(async (server) => {
-    const run = traffic(server);
+    const stop = traffic(server);
     const { code, lines } = await reload(server, { greeting: 'new' }, '--canary', '30%', '--for', '2s', '--wait');
     assert.equal(code, 0);
     assert.equal(lines.at(-1).generation, 2);
     assert.match(lines.at(-1).note, /canary 30% promoted: after 2 s: 0 of \d+ requests went wrong/);
-    assert.deepEqual((await run.stop()).bad, new Map());
+    assert.deepEqual(await stop(), new Map());
     assert.equal(ofNew(await askAll(server, crowd(20))).length, 20);
     const status = await server.status();
     assert.equal(status.generation, 2);
@@ -179,11 +160,11 @@ test('a canary that raises is withdrawn by itself, and no driver of the live sid
     await reload(server, { greeting: 'new' }, '--canary', '20%', '--for', '5m');
     const before = ofNew(await askAll(server, drivers));
     await reload(server, null, '--withdraw');
-    const run = traffic(server, drivers);
+    const stop = traffic(server, drivers);
     const { last } = await reload(server, { greeting: 'new', raises: true }, '--canary', '20%', '--for', '5m');
     assert.equal(last.canary.generation, 3);
     await ended(server);
-    const { bad } = await run.stop();
+    const bad = await stop();
     const status = await server.status();
     assert.equal(status.generation, 1);
     assert.match(status.reloads[0].reason, /canary 20% withdrawn: it fails more often, .*\nthe new text is broken/);
@@ -198,21 +179,21 @@ test('a canary that raises is withdrawn by itself, and no driver of the live sid
 
 test('a mistake that something else mended counts all the same', async () => {
   await withServer(async (server) => {
-    const run = traffic(server);
+    const stop = traffic(server);
     const { code, last } = await reload(server, { greeting: 'new', mends: true }, '--canary', '30%', '--for', '5m', '--wait');
     assert.equal(code, 1);
     assert.match(last.problems.join('\n'), /it fails more often, [^]*lua\/rules\/card\.lua:12: the price is nil/);
-    assert.deepEqual((await run.stop()).bad, new Map());
+    assert.deepEqual(await stop(), new Map());
   });
 });
 
 test('a canary that is slower is withdrawn', async () => {
   await withServer(async (server) => {
-    const run = traffic(server);
+    const stop = traffic(server);
     const { code, last } = await reload(server, { greeting: 'new', takes_ms: 200 }, '--canary', '40%', '--for', '5m', '--wait');
     assert.equal(code, 1);
     assert.match(last.problems[0], /it is slower, .*p95 2\d\d ms \(live: \d+ ms\)/);
-    assert.deepEqual((await run.stop()).bad, new Map());
+    assert.deepEqual(await stop(), new Map());
   });
 });
 
@@ -319,7 +300,7 @@ test('a request ends on the side it began on', async () => {
   await withServer(async (server) => {
     await reload(server, { greeting: 'new' }, '--canary', 'drivers:1');
     const slow = asDriver(server, 1, '/slow?ms=1500');
-    await until(async () => (await server.command('ps')).stdout.includes('/slow'), { what: 'the slow request runs' });
+    await server.untilShown('/slow');
     await reload(server, null, '--withdraw');
     assert.equal((await asDriver(server, 1)).text, 'hello');
     const answer = await slow;
@@ -374,7 +355,7 @@ test('stopping during a canary withdraws it and answers what runs', async () => 
   await withServer(async (server) => {
     await reload(server, { greeting: 'new' }, '--canary', '100%');
     const slow = asDriver(server, 1, '/slow?ms=1000');
-    await until(async () => (await server.command('ps')).stdout.includes('/slow'), { what: 'the slow request runs' });
+    await server.untilShown('/slow');
     assert.equal((await server.command('stop')).code, 0);
     assert.equal((await slow).text, 'new');
     assert.match(server.logged('canary withdrawn')[0].reason, /the server stops/);

@@ -104,7 +104,7 @@ test('workers end when the master is killed', async () => {
 test('TERM lets a running request finish and refuses new connections', async () => {
   const server = await new Small().serve();
   const slow = server.client.get('/slow?ms=1500');
-  await until(async () => (await server.command('ps')).stdout.includes('/slow'), { what: 'the slow request runs' });
+  await server.untilShown('/slow');
   process.kill(server.pid, 'SIGTERM');
   await until(() => server.logged('draining').length > 0, { what: 'draining' });
   await until(() => server.client.get('/hello').then(() => false, () => true), { what: 'no new connections' });
@@ -127,7 +127,7 @@ test('while balancers are given notice, new requests are still served', async ()
 test('a request that outlasts the shutdown limit is cut off', async () => {
   const server = await new Small({ TEST_SHUTDOWN_S: '1' }).serve();
   const slow = server.client.get('/slow?ms=30000').catch((error) => error);
-  await until(async () => (await server.command('ps')).stdout.includes('/slow'), { what: 'the slow request runs' });
+  await server.untilShown('/slow');
   const begun = Date.now();
   process.kill(server.pid, 'SIGTERM');
   assert.equal((await server.child.ended).code, 0);
@@ -141,7 +141,7 @@ for (const [name, second] of [['a second TERM', 'SIGTERM'], ['QUIT', 'SIGQUIT']]
   test(`${name} stops at once`, async () => {
     const server = await new Small().serve();
     const slow = server.client.get('/slow?ms=30000').catch(() => 'cut');
-    await until(async () => (await server.command('ps')).stdout.includes('/slow'), { what: 'the slow request runs' });
+    await server.untilShown('/slow');
     process.kill(server.pid, 'SIGTERM');
     await until(() => server.logged('draining').length > 0, { what: 'draining' });
     process.kill(server.pid, second);

@@ -2,12 +2,12 @@
 // fura profile: where the scripts of a running server spend CPU time, by rule, route and function.
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
+const { Child } = require('../support/child.js');
 const { binary } = require('../support/fura.js');
-const { Small, until } = require('../support/process.js');
+const { Small, repeat, until } = require('../support/process.js');
 
 const SOURCE = `
 local host = host
@@ -52,15 +52,11 @@ const read = (ending) => fs.readFileSync(`${prefix()}.${ending}`, 'utf8');
 
 /** Ask for these again and again while `work` runs. */
 async function under(paths, work) {
-  let going = true;
-  const lanes = paths.map(async (target) => {
-    while (going) await server.client.get(target).catch(() => {});
-  });
+  const stops = paths.map((target) => repeat(() => server.client.get(target).catch(() => {}), 1));
   try {
     return await work();
   } finally {
-    going = false;
-    await Promise.all(lanes);
+    await Promise.all(stops.map((stop) => stop()));
   }
 }
 
@@ -114,10 +110,7 @@ test('for people there are two tables and the names of the files', async () => {
 });
 
 /** A profile that would take minutes, as a process of its own. */
-function patient() {
-  const child = spawn(binary(), ['profile', '--seconds', '300', '--out', prefix()], { env: server.env, cwd: server.root, stdio: 'ignore' });
-  return { child, ended: new Promise((resolve) => child.once('exit', resolve)) };
-}
+const patient = () => new Child(binary(), ['profile', '--seconds', '300', '--out', prefix()], { env: server.env, cwd: server.root });
 
 /** One that lasts nothing is refused too, but for another reason while none is being taken. */
 async function isRunning() {
@@ -135,8 +128,7 @@ test('a second profile at once is refused; when the asker of the first leaves, s
     const refused = await server.command('profile', '--seconds', '1', '--out', prefix());
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /another profile is being taken/);
-    first.child.kill('SIGKILL');
-    await first.ended;
+    await first.stop('SIGKILL');
     await until(async () => !(await isRunning()), { what: 'the end of the first' });
     const next = await profile('1');
     assert.equal(next.json.routes[0].name, '/card');

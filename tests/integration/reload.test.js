@@ -3,18 +3,9 @@
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const net = require('node:net');
-const { Small, load, until } = require('../support/process.js');
+const { Small, load, serving, until } = require('../support/process.js');
 
-async function withServer(env, body) {
-  const server = await new Small(env).serve();
-  try {
-    await body(server);
-    const end = await server.child.stop('SIGTERM');
-    assert.equal(end.code, 0, server.child.tail());
-  } finally {
-    await server.stop('SIGKILL');
-  }
-}
+const withServer = (env, body) => serving(new Small(env), body);
 
 const greeting = (text) => `return { greeting = "${text}" }\n`;
 const BROKEN = 'local x = 1\nreturn { greeting = }\n';
@@ -106,7 +97,7 @@ test('a worker that dies while it prepares makes the reload fail and comes back'
     const [victim] = await server.untilLive();
     server.edit('lua/init.lua', 'host.task.sleep(3000)\nreturn { routes = {}, dispatch = function() end }\n');
     const verdict = reload(server);
-    await until(async () => (await server.command('ps')).stdout.includes('boot'), { what: 'the new generation is being built' });
+    await server.untilShown('boot');
     process.kill(victim.pid, 'SIGKILL');
     const { code, workers } = await verdict;
     assert.equal(code, 1);
@@ -120,7 +111,7 @@ test('a worker that dies while it prepares makes the reload fail and comes back'
 test('a running request finishes on the generation it began with', async () => {
   await withServer({}, async (server) => {
     const slow = server.client.get('/slow?ms=1500');
-    await until(async () => (await server.command('ps')).stdout.includes('/slow'), { what: 'the slow request runs' });
+    await server.untilShown('/slow');
     server.edit('lua/init.lua', 'return { routes = { { "GET", "/new", name = "new" } }, dispatch = function() return { body = "new" } end }\n');
     assert.equal((await reload(server)).code, 0);
     assert.equal((await server.client.get('/new')).text, 'new');
@@ -132,7 +123,7 @@ test('a running request finishes on the generation it began with', async () => {
 test('the drain limit ends requests that outlive their generation too long', async () => {
   await withServer({ TEST_DRAIN_DEADLINE_S: '1' }, async (server) => {
     const slow = server.client.get('/slow?ms=60000');
-    await until(async () => (await server.command('ps')).stdout.includes('/slow'), { what: 'the slow request runs' });
+    await server.untilShown('/slow');
     assert.equal((await reload(server)).code, 0);
     assert.ok((await slow).status >= 500);
   });

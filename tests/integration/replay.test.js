@@ -2,30 +2,14 @@
 // `fura replay`: what an edit would change in the answers to the requests of late, told before it goes live.
 const { test, before, after, afterEach } = require('node:test');
 const assert = require('node:assert/strict');
-const { Child } = require('../support/child.js');
 const { AppCopy } = require('../support/app_copy.js');
 const { Product } = require('../support/product.js');
+const { Monitor } = require('../support/redis.js');
 const { until } = require('../support/process.js');
 
 const CARD = 'lua/rules/card.lua';
 const LIST = '/api/v1/cargos?limit=5';
 const HTML = { 'hx-request': 'true', accept: 'text/html' };
-
-/** What Redis is asked, by its own account. */
-class Monitor {
-  constructor(redis) {
-    this.child = new Child('redis-cli', ['-s', redis.socket, 'MONITOR']);
-  }
-
-  ready() {
-    return this.child.waitFor(/OK/);
-  }
-
-  async stop() {
-    await this.child.stop('SIGTERM');
-    return this.child.output.split('\n').slice(1).filter(Boolean);
-  }
-}
 
 let app;
 let product;
@@ -43,10 +27,7 @@ after(async () => {
   app?.close();
 });
 
-afterEach(async () => {
-  app.restore();
-  app.configure('{}');
-});
+afterEach(() => app.restore());
 
 async function replay(...args) {
   const end = await product.fura.command('replay', '--json', ...args);
@@ -85,7 +66,6 @@ test('a changed price rule shows exactly the cards it changes, and a reload then
     assert.equal(now.get(card.id), changed.includes(card) ? card.price.replace('₽', 'р.') : card.price);
   }
   app.restore();
-  app.configure('{}');
   assert.equal((await product.fura.command('reload')).code, 0);
 });
 
@@ -212,6 +192,5 @@ test('plugins come along: what they put into answers is compared, what they do b
   assert.equal(changes.find((change) => change.where === `card ${card.id}`)?.new, card.price.replace('₽', 'р.'), lines.join('\n'));
   assert.deepEqual(await counts(), counted);
   app.restore();
-  app.configure('{}');
   assert.equal((await product.fura.command('reload')).code, 0);
 });

@@ -5,11 +5,10 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
-const { Child } = require('../support/child.js');
 const { ROOT } = require('../support/fura.js');
-const { Small, load, until } = require('../support/process.js');
+const { Small, load, serving } = require('../support/process.js');
 const { Postgres } = require('../support/postgres.js');
-const { Redis } = require('../support/redis.js');
+const { Monitor, Redis } = require('../support/redis.js');
 
 const MODULES = ['replay', 'replay_diff', 'text'];
 
@@ -85,11 +84,10 @@ class Replaying extends Small {
     super({ FURA_WORKERS: '1', ...env });
     fs.mkdirSync(path.join(this.root, 'lua', 'kit'), { recursive: true });
     for (const name of MODULES) fs.copyFileSync(path.join(ROOT, 'lua', 'kit', `${name}.lua`), path.join(this.root, 'lua', 'kit', `${name}.lua`));
-    const init = fs.readFileSync(path.join(this.root, 'lua', 'init.lua'), 'utf8');
-    this.edit('lua/init.lua', init
-      .replace('local routes = {', `local OUTSIDE = "${outside}"\n${WRITER}\nlocal routes = {${ROUTES}`)
-      .replace('{ "GET", "/hello", name = "hello" }', '{ "GET", "/hello", name = "hello", replay = true }')
-      .replace('  routes = routes,', '  routes = routes,\n  replay = function(asked, tools) return require("kit.replay").run(asked, tools, { members = {}, markup = {} }) end,'));
+    this.replace('lua/init.lua', 'local routes = {', `local OUTSIDE = "${outside}"\n${WRITER}\nlocal routes = {${ROUTES}`);
+    this.replace('lua/init.lua', '{ "GET", "/hello", name = "hello" }', '{ "GET", "/hello", name = "hello", replay = true }');
+    this.replace('lua/init.lua', '  routes = routes,',
+      '  routes = routes,\n  replay = function(asked, tools) return require("kit.replay").run(asked, tools, { members = {}, markup = {} }) end,');
   }
 
   greet(text) {
@@ -102,16 +100,7 @@ class Replaying extends Small {
   }
 }
 
-async function withServer(env, body, options) {
-  const server = await new Replaying(env, options).serve();
-  try {
-    await body(server);
-    const end = await server.child.stop('SIGTERM');
-    assert.equal(end.code, 0, server.child.tail());
-  } finally {
-    await server.stop('SIGKILL');
-  }
-}
+const withServer = (env, body, options) => serving(new Replaying(env, options), body);
 
 let postgres;
 let redis;
@@ -144,17 +133,17 @@ test('a handler that writes everywhere reads everything and writes nothing', asy
     ]);
     const untouched = await state();
     server.greet('good day');
-    const monitor = new Child('redis-cli', ['-s', redis.socket, 'MONITOR']);
-    await monitor.waitFor(/OK/);
+    const monitor = new Monitor(redis);
+    await monitor.ready();
     const { code, changes, lines } = await server.replay();
-    await monitor.stop('SIGTERM');
+    const commands = await monitor.stop();
 
     assert.equal(code, 0, lines.join('\n'));
     assert.deepEqual(lines.slice(0, 1), ['GET /write: version «hello» → «good day»']);
     assert.equal(changes.length, 1);
     assert.equal(await state(), untouched);
     assert.deepEqual(calls, []);
-    assert.deepEqual(monitor.output.split('\n').filter((line) => /"[A-Za-z]+"/.test(line) && !/"GET" "k"/.test(line)), []);
+    assert.deepEqual(commands.filter((line) => /"[A-Za-z]+"/.test(line) && !/"GET" "k"/.test(line)), []);
   }, { outside: `http://127.0.0.1:${outside.address().port}/` });
   outside.close();
 });
@@ -166,8 +155,7 @@ test('from inside, writing looks as if it were done, and what cannot be told fai
     await server.client.request('POST', '/prepare');
     await postgres.query('TRUNCATE t; INSERT INTO t VALUES (0)');
     // The answer itself becomes visible by making both sides differ in all of it.
-    const init = fs.readFileSync(path.join(server.root, 'lua/init.lua'), 'utf8');
-    server.edit('lua/init.lua', init.replace('told.version = answers.greeting', 'told = {}'));
+    server.replace('lua/init.lua', 'told.version = answers.greeting', 'told = {}');
     const { changes } = await server.replay('--route', '/write');
     const told = Object.fromEntries(changes.map((change) => [change.what, change.old]));
     assert.deepEqual(told, {
@@ -250,8 +238,7 @@ test('a handler that never ends is stopped and told, while live requests go on',
   await withServer({}, async (server) => {
     await server.client.get('/hello');
     await server.client.get('/things/1');
-    const init = fs.readFileSync(path.join(server.root, 'lua/init.lua'), 'utf8');
-    server.edit('lua/init.lua', init.replace('function handlers.hello()', 'function handlers.hello()\n  while true do end'));
+    server.replace('lua/init.lua', 'function handlers.hello()', 'function handlers.hello()\n  while true do end');
     const traffic = load(server.client, '/things/1', 2);
     const { code, failures, compared } = await server.replay();
     const seen = await traffic.stop();
@@ -280,8 +267,7 @@ test('sources that never finish loading, or do not load, are told as a reload wo
     assert.equal(end.code, 1);
     assert.match(end.stderr, /^lua\/answers\.lua:2: /m);
     server.edit('lua/answers.lua', 'return { greeting = "hi" }');
-    const init = fs.readFileSync(path.join(server.root, 'lua/init.lua'), 'utf8');
-    server.edit('lua/init.lua', init.replace('name = "slow" },', 'name = "slow" }, { "GET", "/slow", name = "slow" },'));
+    server.replace('lua/init.lua', 'name = "slow" },', 'name = "slow" }, { "GET", "/slow", name = "slow" },');
     end = await server.command('replay');
     assert.equal(end.code, 1);
     assert.match(end.stderr, /^lua\/routes\.lua: GET \/slow/m);
@@ -294,8 +280,7 @@ test('memory that the new sources hoard ends their answer, not the worker', asyn
   await withServer({}, async (server) => {
     await server.client.get('/hello');
     const [{ pid }] = await server.untilLive();
-    const init = fs.readFileSync(path.join(server.root, 'lua/init.lua'), 'utf8');
-    server.edit('lua/init.lua', init.replace('function handlers.hello()', 'function handlers.hello()\n  local t = {} for i = 1, 1e8 do t[i] = ("x"):rep(1000) .. i end'));
+    server.replace('lua/init.lua', 'function handlers.hello()', 'function handlers.hello()\n  local t = {} for i = 1, 1e8 do t[i] = ("x"):rep(1000) .. i end');
     server.edit('conf/default.lua', 'return { development = { watch = false }, lua_memory_mb = 32 }\n');
     const { code, failures } = await server.replay();
     assert.equal(code, 1);
@@ -308,10 +293,9 @@ test('one replay runs at a time, a reload beside it works, and a worker that die
   await withServer({}, async (server) => {
     await server.client.get('/slow?ms=1');
     await server.client.get('/hello');
-    const init = fs.readFileSync(path.join(server.root, 'lua/init.lua'), 'utf8');
-    server.edit('lua/init.lua', init.replace('function handlers.hello()', 'function handlers.hello()\n  if host.script.info().role == "replay" then host.task.sleep(4000) end'));
+    server.replace('lua/init.lua', 'function handlers.hello()', 'function handlers.hello()\n  if host.script.info().role == "replay" then host.task.sleep(4000) end');
     const first = server.command('replay');
-    await until(async () => (await server.command('ps')).stdout.includes('replay'), { what: 'the replay runs' });
+    await server.untilShown('replay');
     const second = await server.command('replay');
     assert.equal(second.code, 1);
     assert.match(second.stderr, /another replay runs now/);
@@ -322,7 +306,7 @@ test('one replay runs at a time, a reload beside it works, and a worker that die
     assert.match(end.stdout, /1 answer compared, none differs/);
 
     const third = server.command('replay');
-    await until(async () => (await server.command('ps')).stdout.includes('replay'), { what: 'the replay runs' });
+    await server.untilShown('replay');
     const [{ pid }] = await server.untilLive();
     process.kill(pid, 'SIGKILL');
     assert.match((await third).stderr, /the worker ended before it answered/);
@@ -334,10 +318,9 @@ test('one replay runs at a time, a reload beside it works, and a worker that die
 test('a server that stops in the middle of a replay leaves nothing behind', async () => {
   await withServer({}, async (server) => {
     await server.client.get('/hello');
-    const init = fs.readFileSync(path.join(server.root, 'lua/init.lua'), 'utf8');
-    server.edit('lua/init.lua', init.replace('function handlers.hello()', 'function handlers.hello()\n  host.task.sleep(60000)'));
+    server.replace('lua/init.lua', 'function handlers.hello()', 'function handlers.hello()\n  host.task.sleep(60000)');
     const replay = server.command('replay');
-    await until(async () => (await server.command('ps')).stdout.includes('replay'), { what: 'the replay runs' });
+    await server.untilShown('replay');
     const end = await server.child.stop('SIGTERM');
     assert.equal(end.code, 0, server.child.tail());
     assert.equal((await replay).code, 1);

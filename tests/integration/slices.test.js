@@ -238,7 +238,7 @@ test('a script inside a coroutine of its own is left alone and gives its result'
 
 test('a reload goes through while an old generation computes, which then gives its answer', async () => {
   const answer = get('/spin?1500');
-  await until(async () => /sliced/.test((await patient.command('ps')).stdout), { what: 'a sliced task' });
+  await patient.untilShown('sliced');
   patient.edit('lua/init.lua', SOURCE.replace('body = "hello"', 'body = "changed"'));
   assert.equal((await patient.command('reload')).code, 0);
   assert.equal((await get('/hello')).text, 'changed');
@@ -247,7 +247,7 @@ test('a reload goes through while an old generation computes, which then gives i
 
 test('a worker killed while a task lies interrupted is replaced', async () => {
   await get('/endless_job');
-  await until(async () => /sliced/.test((await patient.command('ps')).stdout), { what: 'a sliced task' });
+  await patient.untilShown('sliced');
   const before = await worker(patient);
   process.kill(before, 'SIGKILL');
   await until(async () => (await worker(patient)) !== before, { what: 'another worker' });

@@ -45,7 +45,7 @@ testWith('USR2 starts the new binary on the same sockets without losing a reques
   await server.serve();
   const old = await server.untilLive();
   const slow = server.client.get('/slow?ms=2000');
-  await until(async () => (await server.command('ps')).stdout.includes('/slow'), { what: 'the slow request runs' });
+  await server.untilShown('/slow');
   server.edit('lua/answers.lua', 'return { greeting = "from the new process" }\n');
   const traffic = load(server.client, '/hello', 4);
 

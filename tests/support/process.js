@@ -67,8 +67,20 @@ class Small {
     }, { what: 'all workers live' });
   }
 
+  /** Wait until `fura ps` shows this. */
+  untilShown(text) {
+    return until(async () => (await this.command('ps')).stdout.includes(text), { what: `\`fura ps\` to show ${text}` });
+  }
+
   edit(file, text) {
     fs.writeFileSync(path.join(this.root, file), text);
+  }
+
+  /** Replace a text that must be there. */
+  replace(file, from, to) {
+    const text = fs.readFileSync(path.join(this.root, file), 'utf8');
+    if (!text.includes(from)) throw new Error(`${file} does not contain ${from}`);
+    this.edit(file, text.replace(from, to));
   }
 
   /** A sanitizer's report is an error, wherever it came from. */
@@ -89,26 +101,38 @@ function isAlive(pid) {
   }
 }
 
-/** Ask for `path` over and over on `lanes` connections until stopped; gives {answers, errors}. */
-function load(client, target, lanes = 4) {
-  const seen = { answers: 0, errors: [] };
+/** Serve, do this, and stop: a server that does not end well is an error. */
+async function serving(server, body) {
+  try {
+    await server.serve();
+    await body(server);
+    const end = await server.child.stop('SIGTERM');
+    if (end.code !== 0) throw new Error(`fura ended with ${JSON.stringify(end)}\n${server.child.tail()}`);
+  } finally {
+    await server.stop('SIGKILL');
+  }
+}
+
+/** Do `once` over and over in so many lanes; gives what stops them and waits for the last ones. */
+function repeat(once, lanes = 4) {
   let going = true;
-  const lane = async () => {
-    while (going) {
-      const answer = await client.get(target).catch((error) => ({ status: 0, text: error.message }));
-      if (answer.status === 200) seen.answers += 1;
-      else seen.errors.push(`${answer.status} ${answer.text}`);
-    }
-  };
+  const lane = async () => { while (going) await once(); };
   const all = Promise.all(Array.from({ length: lanes }, lane));
-  return {
-    seen,
-    async stop() {
-      going = false;
-      await all;
-      return seen;
-    },
+  return async () => {
+    going = false;
+    await all;
   };
 }
 
-module.exports = { Small, isAlive, load, until };
+/** Ask for `target` over and over on `lanes` connections; `seen` is {answers, errors}, which `stop` gives too. */
+function load(client, target, lanes = 4) {
+  const seen = { answers: 0, errors: [] };
+  const stop = repeat(async () => {
+    const answer = await client.get(target).catch((error) => ({ status: 0, text: error.message }));
+    if (answer.status === 200) seen.answers += 1;
+    else seen.errors.push(`${answer.status} ${answer.text}`);
+  }, lanes);
+  return { seen, stop: async () => { await stop(); return seen; } };
+}
+
+module.exports = { Small, isAlive, load, repeat, serving, until };

@@ -42,4 +42,20 @@ class Redis {
   }
 }
 
-module.exports = { Redis };
+/** What Redis is asked, by its own account. */
+class Monitor {
+  constructor(redis) {
+    this.child = new Child('redis-cli', ['-s', redis.socket, 'MONITOR']);
+  }
+
+  ready() {
+    return this.child.waitFor(/OK/);
+  }
+
+  async stop() {
+    await this.child.stop('SIGTERM');
+    return this.child.output.split('\n').slice(1).filter(Boolean);
+  }
+}
+
+module.exports = { Monitor, Redis };
