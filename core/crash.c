@@ -43,9 +43,9 @@ void crash_note_clear(struct crash_note *note)
 static void on_crash(int signal, siginfo_t *info, void *context)
 {
     (void)context;
-    our_note->address = info->si_addr;
-    our_note->frame_count = backtrace(our_note->frames, FRAMES_MAX);
     our_note->signal = signal;
+    our_note->address = info->si_addr;
+    our_note->frame_count = backtrace(our_note->frames, FRAMES_MAX); /* may abort in compiled Lua */
     raise(signal); /* SA_RESETHAND: now with its default action */
 }
 
