@@ -40,12 +40,8 @@ void preflight_advise(const struct conf *conf)
 {
     struct slice rest = conf_warnings(conf);
 
-    while (rest.len > 0) {
-        const char *newline = memchr(rest.data, '\n', rest.len);
-        size_t len = newline ? (size_t)(newline - rest.data) : rest.len;
-        log_warn("unwise setting", LOG_SLICE("what", slice_of(rest.data, len)));
-        rest = slice_from(rest, len + 1);
-    }
+    while (rest.len > 0)
+        log_warn("unwise setting", LOG_SLICE("what", slice_cut(&rest, '\n')));
     if (geteuid() == 0 && conf_is_production(conf))
         log_warn("running as root: give the server a user of its own");
 }

@@ -90,10 +90,7 @@ enum result cidr_list_parse(struct slice text, struct cidr_list **out, struct fa
     struct cidr_list *list = mem_zalloc(sizeof *list + max * sizeof list->networks[0]);
 
     while (text.len) {
-        const char *comma = memchr(text.data, ',', text.len);
-        size_t len = comma ? (size_t)(comma - text.data) : text.len;
-        struct slice entry = trim(slice_of(text.data, len));
-        text = slice_from(text, comma ? len + 1 : len);
+        struct slice entry = trim(slice_cut(&text, ','));
         if (entry.len == 0)
             continue;
         if (!parse_network(entry, &list->networks[list->count])) {

@@ -141,14 +141,10 @@ void conf_env_read_dotenv(struct conf_env *env, const char *path, const char *sh
         conf_problem_add(problems, shown, 0, "cannot be read (expected a file of at most 1 MiB)");
     env->shown = mem_strdup(shown);
     struct slice rest = buf_slice(&text);
-    for (int line = 1; rest.len > 0; line++) {
-        const char *end = memchr(rest.data, '\n', rest.len);
-        size_t len = end ? (size_t)(end - rest.data) : rest.len;
-        if (!read_line(env, slice_of(rest.data, len), line))
+    for (int line = 1; rest.len > 0; line++)
+        if (!read_line(env, slice_cut(&rest, '\n'), line))
             conf_problem_add(problems, shown, line,
                              "is not understood (expected NAME=value, got something else)");
-        rest = slice_from(rest, end ? len + 1 : len);
-    }
     buf_free(&text);
 }
 

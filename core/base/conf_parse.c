@@ -103,13 +103,9 @@ static bool has_control(struct slice text)
 /* Is `word` one of "a|b|c"? */
 static bool is_among(struct slice choices, struct slice word)
 {
-    while (choices.len > 0) {
-        const char *bar = memchr(choices.data, '|', choices.len);
-        size_t len = bar ? (size_t)(bar - choices.data) : choices.len;
-        if (slice_eq(slice_of(choices.data, len), word))
+    while (choices.len > 0)
+        if (slice_eq(slice_cut(&choices, '|'), word))
             return true;
-        choices = slice_from(choices, len + 1);
-    }
     return false;
 }
 
@@ -229,16 +225,13 @@ void conf_slices_add(struct conf_slices *slices, struct slice text)
 static void slices_split(struct conf_slices *slices, struct slice text)
 {
     while (text.len > 0) {
-        const char *comma = memchr(text.data, ',', text.len);
-        size_t len = comma ? (size_t)(comma - text.data) : text.len;
-        struct slice item = slice_of(text.data, len);
+        struct slice item = slice_cut(&text, ',');
         while (item.len > 0 && item.data[0] == ' ')
             item = slice_from(item, 1);
         while (item.len > 0 && item.data[item.len - 1] == ' ')
             item.len--;
         if (item.len > 0)
             conf_slices_add(slices, item);
-        text = slice_from(text, len + 1);
     }
 }
 

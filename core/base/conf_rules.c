@@ -180,12 +180,8 @@ static void check_listeners(const struct conf *conf, const char *name,
 {
     const struct conf_entry *entry = conf_find(conf, name);
     struct slice rest = entry->value.text;
-    while (rest.len > 0) {
-        const char *comma = memchr(rest.data, ',', rest.len);
-        size_t len = comma ? (size_t)(comma - rest.data) : rest.len;
-        check_listener(conf, entry, slice_of(rest.data, len), problems);
-        rest = slice_from(rest, len + 1);
-    }
+    while (rest.len > 0)
+        check_listener(conf, entry, slice_cut(&rest, ','), problems);
 }
 
 /* ---- the rest of the core's keys ---- */

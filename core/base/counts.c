@@ -1,5 +1,6 @@
 /* counts.c: see counts.h. A table with open addressing that doubles when it is half full. */
 #include "base/counts.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -38,19 +39,10 @@ void counts_free(struct counts *counts)
     free(counts);
 }
 
-/* FNV-1a: the texts come from our own scripts. */
-static uint64_t hash_of(struct slice text)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3u;
-    return hash;
-}
-
 /* The slot of `text`, or the free one where it belongs. */
 static struct count *find(const struct counts *counts, struct slice text)
 {
-    size_t at = hash_of(text) & (counts->slot_count - 1);
+    size_t at = hash_text(HASH_START, text) & (counts->slot_count - 1);
     while (counts->slots[at].text &&
            !slice_eq(slice_of(counts->slots[at].text, counts->slots[at].len), text))
         at = (at + 1) & (counts->slot_count - 1);

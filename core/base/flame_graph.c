@@ -47,11 +47,8 @@ static void on_stack(void *owner, struct slice stack, uint64_t times)
 
     node->samples += times;
     while (stack.len > 0) {
-        const char *end = memchr(stack.data, ';', stack.len);
-        size_t len = end ? (size_t)(end - stack.data) : stack.len;
-        node = child_of(node, slice_of(stack.data, len));
+        node = child_of(node, slice_cut(&stack, ';'));
         node->samples += times;
-        stack = slice_from(stack, len + (end ? 1 : 0));
         depth++;
     }
     tree->depth = depth > tree->depth ? depth : tree->depth;

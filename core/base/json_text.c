@@ -30,3 +30,14 @@ void json_text_append(struct buf *out, struct slice text)
     }
     buf_append_char(out, '"');
 }
+
+void json_text_append_lines(struct buf *out, struct slice text)
+{
+    buf_append_char(out, '[');
+    for (bool first = true; text.len > 0; first = false) {
+        if (!first)
+            buf_append_char(out, ',');
+        json_text_append(out, slice_cut(&text, '\n'));
+    }
+    buf_append_char(out, ']');
+}

@@ -4,6 +4,7 @@
  * atomic store after its record was filled. Only adding one locks. A process killed while adding
  * leaves at worst one unused record. */
 #include "base/metrics.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -98,15 +99,10 @@ static void unlock(struct metrics *metrics)
 
 /* ---- series ---- */
 
-/* FNV-1a over both, with a byte between that neither contains. */
+/* Over both, with a byte between that neither contains. */
 static uint64_t hash_of(struct slice name, struct slice labels)
 {
-    uint64_t hash = 14695981039346656037u;
-    for (size_t i = 0; i < name.len; i++)
-        hash = (hash ^ (unsigned char)name.data[i]) * 1099511628211u;
-    hash = (hash ^ 0xFF) * 1099511628211u;
-    for (size_t i = 0; i < labels.len; i++)
-        hash = (hash ^ (unsigned char)labels.data[i]) * 1099511628211u;
+    uint64_t hash = hash_text(hash_byte(hash_text(HASH_START, name), 0xff), labels);
     return hash ^ hash >> 29;
 }
 

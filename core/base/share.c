@@ -1,5 +1,6 @@
 /* share.c: see share.h. */
 #include "base/share.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <ctype.h>
@@ -14,14 +15,6 @@ struct share {
     uint64_t seed;
     char *text;
 };
-
-/* FNV-1a. */
-static uint64_t mix_in(uint64_t hash, struct slice bytes)
-{
-    for (size_t i = 0; i < bytes.len; i++)
-        hash = (hash ^ (unsigned char)bytes.data[i]) * 1099511628211u;
-    return hash;
-}
 
 /* The last step of MurmurHash3: FNV alone leaves names that differ in their last letter side by side. */
 static uint64_t scatter(uint64_t hash)
@@ -52,14 +45,6 @@ static bool parse_percent(struct slice text, unsigned *part)
     return *part > 0 && *part <= WHOLE;
 }
 
-static struct slice take_name(struct slice *names)
-{
-    const char *comma = memchr(names->data, ',', names->len);
-    struct slice name = slice_of(names->data, comma ? (size_t)(comma - names->data) : names->len);
-    *names = slice_from(*names, name.len + 1);
-    return name;
-}
-
 static bool parse_names(struct slice text, struct slice *names)
 {
     size_t word = 0;
@@ -72,7 +57,7 @@ static bool parse_names(struct slice text, struct slice *names)
     if (rest.len == 0 || rest.data[rest.len - 1] == ',')
         return false;
     while (rest.len > 0)
-        if (take_name(&rest).len == 0)
+        if (slice_cut(&rest, ',').len == 0)
             return false;
     return true;
 }
@@ -93,7 +78,7 @@ enum result share_parse(struct slice text, struct slice salt, struct share **out
     share->part = part;
     if (names.len > 0)
         share->names = slice_of(share->text + (names.data - text.data), names.len);
-    share->seed = mix_in(14695981039346656037u, salt);
+    share->seed = hash_text(HASH_START, salt);
     *out = share;
     return R_OK;
 }
@@ -109,7 +94,7 @@ void share_free(struct share *share)
 static bool is_named(struct slice names, struct slice wanted)
 {
     while (names.len > 0)
-        if (slice_eq(take_name(&names), wanted))
+        if (slice_eq(slice_cut(&names, ','), wanted))
             return true;
     return false;
 }
@@ -118,6 +103,6 @@ bool share_takes(const struct share *share, struct slice name, struct slice addr
 {
     if (share->names.len > 0)
         return name.data && is_named(share->names, name);
-    uint64_t hash = scatter(mix_in(share->seed, name.data ? name : address));
+    uint64_t hash = scatter(hash_text(share->seed, name.data ? name : address));
     return hash % WHOLE < share->part;
 }

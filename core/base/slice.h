@@ -45,6 +45,15 @@ static inline struct slice slice_from(struct slice s, size_t offset)
                            : (struct slice){s.data + offset, s.len - offset};
 }
 
+/* Cut off what stands before the next `at` (all of it when there is none); `rest` goes on behind that. */
+static inline struct slice slice_cut(struct slice *rest, char at)
+{
+    const char *found = rest->len ? memchr(rest->data, at, rest->len) : NULL;
+    struct slice piece = slice_of(rest->data, found ? (size_t)(found - rest->data) : rest->len);
+    *rest = slice_from(*rest, piece.len + 1);
+    return piece;
+}
+
 /* A number of decimal digits alone, at most nine of them and at most `max`. */
 static inline bool slice_to_unsigned(struct slice text, unsigned max, unsigned *out)
 {

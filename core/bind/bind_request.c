@@ -184,14 +184,11 @@ static struct slice trim(struct slice s)
 static bool find_cookie(struct slice header, struct slice name, struct slice *value)
 {
     while (header.len > 0) {
-        const char *end = memchr(header.data, ';', header.len);
-        size_t len = end ? (size_t)(end - header.data) : header.len;
-        struct slice pair = trim(slice_of(header.data, len));
+        struct slice pair = trim(slice_cut(&header, ';'));
         if (pair.len > name.len && pair.data[name.len] == '=' && slice_starts(pair, name)) {
             *value = slice_from(pair, name.len + 1);
             return true;
         }
-        header = slice_from(header, len + 1);
     }
     return false;
 }

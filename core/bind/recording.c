@@ -3,6 +3,7 @@
 #include "bind/exchange.h"
 #include "bind/routes.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/json_text.h"
 #include "base/mem.h"
 #include "base/percent.h"
@@ -58,9 +59,7 @@ unsigned recording_count(const struct recording *recording)
 
 static uint64_t mix(uint64_t hash, struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3u;
-    return (hash ^ 0xff) * 0x100000001b3u; /* so that «ab» «c» is not «a» «bc» */
+    return hash_byte(hash_text(hash, text), 0xff); /* so that «ab» «c» is not «a» «bc» */
 }
 
 static uint64_t hash_all(const struct recorded_request *request, uint64_t hash)
@@ -108,21 +107,16 @@ static bool append_query(struct buf *out, struct slice query, const char *const 
     bool hidden = false;
 
     while (query.len > 0) {
-        const char *end = memchr(query.data, '&', query.len);
-        struct slice pair = slice_of(query.data, end ? (size_t)(end - query.data) : query.len);
-        const char *equals = memchr(pair.data, '=', pair.len);
-        size_t name_len = equals ? (size_t)(equals - pair.data) : pair.len;
+        struct slice pair = slice_cut(&query, '&'), value = pair;
         buf_clear(&name);
-        bool readable = percent_decode(slice_of(pair.data, name_len), true, &name);
-        bool has_value = name_len + 1 < pair.len;
-        if (has_value && (!readable || is_secret(buf_slice(&name), hides))) {
+        bool readable = percent_decode(slice_cut(&value, '='), true, &name);
+        if (value.len > 0 && (!readable || is_secret(buf_slice(&name), hides))) {
             hidden = true;
-            pair.len = name_len + 1;
+            pair.len -= value.len;
         }
         if (out->len > 0)
             buf_append_char(out, '&');
         buf_append_slice(out, pair);
-        query = slice_from(query, end ? (size_t)(end - query.data) + 1 : query.len);
     }
     buf_free(&name);
     return hidden;
@@ -130,16 +124,11 @@ static bool append_query(struct buf *out, struct slice query, const char *const 
 
 static bool path_is_secret(struct slice route, const char *const *hides)
 {
-    const char *open = memchr(route.data, '{', route.len);
-    while (open) {
-        struct slice rest = slice_from(route, (size_t)(open - route.data) + 1);
-        const char *close = memchr(rest.data, '}', rest.len);
-        if (!close)
-            return false;
-        if (is_secret(slice_of(rest.data, (size_t)(close - rest.data)), hides))
+    slice_cut(&route, '{');
+    while (route.len > 0) {
+        if (is_secret(slice_cut(&route, '}'), hides))
             return true;
-        route = slice_from(rest, (size_t)(close - rest.data));
-        open = memchr(route.data, '{', route.len);
+        slice_cut(&route, '{');
     }
     return false;
 }
@@ -236,7 +225,7 @@ void recording_add(struct recording *recording, const struct recorded_request *r
 {
     if (request->path.len + request->query.len > TARGET_MAX_BYTES)
         return;
-    uint64_t route = mix(mix(0xcbf29ce484222325u, request->method), request->route);
+    uint64_t route = mix(mix(HASH_START, request->method), request->route);
     uint64_t group = mix(route, request->driver);
     uint64_t same = hash_all(request, group);
     struct entry *entry = find(recording, same);

@@ -52,22 +52,6 @@ void report_file(struct report *report, struct slice path)
         buf_printf(&report->items, "%.*s\n", (int)path.len, path.data);
 }
 
-static void append_problems(struct buf *out, struct slice lines)
-{
-    bool first = true;
-    buf_append_char(out, '[');
-    while (lines.len > 0) {
-        const char *end = memchr(lines.data, '\n', lines.len);
-        size_t len = end ? (size_t)(end - lines.data) : lines.len;
-        if (!first)
-            buf_append_char(out, ',');
-        first = false;
-        json_text_append(out, slice_of(lines.data, len));
-        lines = slice_from(lines, len + 1);
-    }
-    buf_append_char(out, ']');
-}
-
 int report_finish(struct report *report, const char *list_name, const char *tail, struct buf *out)
 {
     int status = report->problems.len > 0;
@@ -75,7 +59,7 @@ int report_finish(struct report *report, const char *list_name, const char *tail
         buf_printf(out, "{\"%s\":[", list_name);
         buf_append_slice(out, buf_slice(&report->items));
         buf_printf(out, "]%s,\"problems\":", tail);
-        append_problems(out, buf_slice(&report->problems));
+        json_text_append_lines(out, buf_slice(&report->problems));
         buf_append_slice(out, SLICE("}\n"));
     } else {
         buf_append_slice(out, buf_slice(&report->items));

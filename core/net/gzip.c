@@ -105,14 +105,8 @@ bool gzip_is_accepted(struct slice accept_encoding)
 {
     bool any = false;
     while (accept_encoding.len) {
-        const char *comma = memchr(accept_encoding.data, ',', accept_encoding.len);
-        size_t len = comma ? (size_t)(comma - accept_encoding.data) : accept_encoding.len;
-        struct slice item = {accept_encoding.data, len};
-        accept_encoding = slice_from(accept_encoding, comma ? len + 1 : len);
-        const char *semicolon = item.len ? memchr(item.data, ';', item.len) : NULL;
-        struct slice coding = {item.data, semicolon ? (size_t)(semicolon - item.data) : item.len};
-        struct slice parameters = slice_from(item, coding.len + (semicolon != NULL));
-        coding = http_trim(coding);
+        struct slice parameters = slice_cut(&accept_encoding, ',');
+        struct slice coding = http_trim(slice_cut(&parameters, ';'));
         if (slice_ieq(coding, SLICE("gzip")))
             return !is_refused(parameters);
         if (slice_eq(coding, SLICE("*")))

@@ -13,14 +13,6 @@ static bool agrees(struct slice data, const char *signature, size_t len)
     return memcmp(data.data, signature, data.len < len ? data.len : len) == 0;
 }
 
-static struct slice next_word(struct slice *rest)
-{
-    const char *space = memchr(rest->data, ' ', rest->len);
-    struct slice word = {rest->data, space ? (size_t)(space - rest->data) : rest->len};
-    *rest = slice_from(*rest, space ? word.len + 1 : word.len);
-    return word;
-}
-
 /* PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n */
 static enum http_proxy_result parse_v1(struct slice data, struct http_proxy *out)
 {
@@ -33,14 +25,14 @@ static enum http_proxy_result parse_v1(struct slice data, struct http_proxy *out
     if (newline[-1] != '\r')
         return HTTP_PROXY_BAD;
     struct slice line = slice_from(slice_of(data.data, out->len - 2), sizeof v1_signature - 1);
-    struct slice family = next_word(&line);
+    struct slice family = slice_cut(&line, ' ');
     if (slice_eq(family, SLICE("UNKNOWN")))
         return HTTP_PROXY_DONE;
     if (!slice_eq(family, SLICE("TCP4")) && !slice_eq(family, SLICE("TCP6")))
         return HTTP_PROXY_BAD;
     struct cidr_address destination;
-    out->has_address = cidr_address_parse(next_word(&line), &out->address) &&
-                       cidr_address_parse(next_word(&line), &destination);
+    out->has_address = cidr_address_parse(slice_cut(&line, ' '), &out->address) &&
+                       cidr_address_parse(slice_cut(&line, ' '), &destination);
     return out->has_address ? HTTP_PROXY_DONE : HTTP_PROXY_BAD;
 }
 

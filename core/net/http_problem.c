@@ -69,10 +69,7 @@ static enum language language_of(struct slice list)
     enum language best = RUSSIAN;
     double best_weight = 0;
     while (list.len) {
-        const char *comma = memchr(list.data, ',', list.len);
-        size_t len = comma ? (size_t)(comma - list.data) : list.len;
-        struct slice tag = http_trim(slice_of(list.data, len));
-        list = slice_from(list, comma ? len + 1 : len);
+        struct slice tag = http_trim(slice_cut(&list, ','));
         bool is_whole = tag.len == 2 || (tag.len > 2 && strchr("-; ", tag.data[2]));
         bool is_english = is_whole && strncasecmp(tag.data, "en", 2) == 0;
         bool is_russian = is_whole && strncasecmp(tag.data, "ru", 2) == 0;

@@ -85,11 +85,10 @@ struct http_server *http_server_new(struct loop *loop, const struct http_limits 
 /* `unix:` in the list trusts every peer on a unix socket. */
 static bool take_unix_word(struct slice *list)
 {
-    const char *comma = memchr(list->data, ',', list->len);
-    struct slice first = {list->data, comma ? (size_t)(comma - list->data) : list->len};
-    if (!slice_eq(http_trim(first), SLICE("unix:")))
+    struct slice rest = *list;
+    if (!slice_eq(http_trim(slice_cut(&rest, ',')), SLICE("unix:")))
         return false;
-    *list = slice_from(*list, comma ? first.len + 1 : first.len);
+    *list = rest;
     return true;
 }
 

@@ -90,10 +90,7 @@ enum result listener_parse(const char *list, struct listen_address *out, unsigne
     struct slice rest = slice_cstr(list);
     unsigned count = 0;
     while (rest.len) {
-        const char *comma = memchr(rest.data, ',', rest.len);
-        size_t len = comma ? (size_t)(comma - rest.data) : rest.len;
-        struct slice one = trim(slice_of(rest.data, len));
-        rest = slice_from(rest, comma ? len + 1 : len);
+        struct slice one = trim(slice_cut(&rest, ','));
         if (count == max)
             return fail(why, R_TOO_BIG, "more than %u addresses to listen on", max);
         if (!parse_one(one, &out[count]))

@@ -189,15 +189,10 @@ static bool is_name_letter(char c)
 
 static struct slice line_of(struct slice source, unsigned number)
 {
-    const char *end = NULL;
-    for (; number > 0 && source.len > 0; number--) {
-        end = memchr(source.data, '\n', source.len);
-        size_t len = end ? (size_t)(end - source.data) : source.len;
-        if (number == 1)
-            return slice_of(source.data, len);
-        source = slice_from(source, len + 1);
-    }
-    return SLICE("");
+    struct slice line = SLICE("");
+    for (; number > 0 && source.len > 0; number--)
+        line = slice_cut(&source, '\n');
+    return number == 0 ? line : SLICE("");
 }
 
 /* Of «function NAME(», «NAME = function(» and the like; empty when it has none. */
@@ -249,12 +244,9 @@ static void on_stack(void *owner, struct slice stack, uint64_t times)
 {
     const struct folding *folding = owner;
     while (stack.len > 0) {
-        const char *end = memchr(stack.data, ';', stack.len);
-        size_t len = end ? (size_t)(end - stack.data) : stack.len;
-        append_named(folding->out, folding->bundle, slice_of(stack.data, len));
-        if (end)
+        append_named(folding->out, folding->bundle, slice_cut(&stack, ';'));
+        if (stack.len > 0)
             buf_append_char(folding->out, ';');
-        stack = slice_from(stack, len + (end ? 1 : 0));
     }
     buf_printf(folding->out, " %llu\n", (unsigned long long)times);
 }
