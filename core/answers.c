@@ -23,9 +23,7 @@ struct answer {
 static void refuse(const struct answer *answer, const char *error)
 {
     struct buf line = {0};
-    buf_append_slice(&line, SLICE("{\"ok\":false"));
-    json_put_member(&line, "error", slice_cstr(error));
-    buf_append_char(&line, '}');
+    json_refuse(&line, slice_cstr(error), NULL);
     answer->reply(answer->owner, buf_slice(&line));
     buf_free(&line);
 }

@@ -76,6 +76,8 @@ unsigned crew_any_live(const struct crew *crew);
 typedef void crew_answered(void *owner, unsigned worker, enum result rc, struct slice reply);
 enum result crew_ask(struct crew *crew, unsigned number, struct slice request,
                      crew_answered *answered, void *owner);
+/* Why there was no answer, in words for whoever asked: `rc` is not R_OK. */
+const char *crew_silence(enum result rc);
 /* The same by another kind of frame (channel.h), with a descriptor (borrowed) or -1. */
 struct crew_order {
     int kind, fd;

@@ -6,7 +6,9 @@
 
 #include <stdlib.h>
 
-enum { ASK_LIMIT_MS = 310000 }; /* longer than any call may take (answers.c) */
+enum {
+    ASK_LIMIT_MS = 310000
+}; /* longer than any call or profile may take (answers.c, script/profile.h) */
 
 struct question {
     uint64_t number;
@@ -42,6 +44,12 @@ void crew_fail_questions(struct crew *crew, const struct worker *worker, int64_t
             link = &(*link)->next;
         }
     }
+}
+
+const char *crew_silence(enum result rc)
+{
+    return rc == R_TIMEOUT ? "the worker did not answer in time"
+                           : "the worker ended before it answered";
 }
 
 void crew_take_reply(struct crew *crew, const struct channel_frame *frame)

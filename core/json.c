@@ -330,13 +330,26 @@ void json_put_bool(struct buf *out, const char *name, bool value)
 void json_put_lines(struct buf *out, const char *name, struct slice text)
 {
     json_put_name(out, name);
-    buf_append_char(out, '[');
-    while (text.len > 0) {
-        const char *newline = memchr(text.data, '\n', text.len);
-        size_t len = newline ? (size_t)(newline - text.data) : text.len;
-        json_put_comma(out);
-        json_text_append(out, slice_of(text.data, len));
-        text = slice_from(text, len + 1);
-    }
-    buf_append_char(out, ']');
+    json_text_append_lines(out, text);
+}
+
+void json_refuse(struct buf *out, struct slice error, const char *code)
+{
+    buf_append_slice(out, SLICE("{\"ok\":false"));
+    json_put_member(out, "error", error);
+    if (code)
+        json_put_member(out, "code", slice_cstr(code));
+    buf_append_char(out, '}');
+}
+
+void json_refuse_sources(struct buf *out, struct slice problems)
+{
+    buf_append_slice(out, SLICE("{\"ok\":false"));
+    json_put_lines(out, "problems", problems);
+    buf_append_char(out, '}');
+}
+
+long long json_find_integer(struct slice object, const char *name)
+{
+    return (long long)json_find_number(object, name, 0);
 }

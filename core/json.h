@@ -21,6 +21,7 @@ bool json_text(struct slice value, struct buf *out);
 /* Shorthands over json_find; `fallback` when absent or of another kind. */
 bool json_find_text(struct slice object, const char *name, struct buf *out);
 double json_find_number(struct slice object, const char *name, double fallback);
+long long json_find_integer(struct slice object, const char *name); /* 0 when absent */
 bool json_find_bool(struct slice object, const char *name, bool fallback);
 
 /* Append `"name":` with a comma before it unless an object or a list was just opened. */
@@ -32,3 +33,8 @@ void json_put_bool(struct buf *out, const char *name, bool value);
 void json_put_lines(struct buf *out, const char *name, struct slice text);
 /* Append the comma between list items where one is due. */
 void json_put_comma(struct buf *out);
+
+/* Append a whole answer that says no: {"ok":false,"error":…}, with a stable `code` unless it is NULL. */
+void json_refuse(struct buf *out, struct slice error, const char *code);
+/* The same about sources that are no generation: a line each. */
+void json_refuse_sources(struct buf *out, struct slice problems);

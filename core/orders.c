@@ -54,9 +54,7 @@ static void end_with(struct order *order, struct slice json)
 static void refuse(struct order *order, const char *error)
 {
     struct buf line = {0};
-    buf_append_slice(&line, SLICE("{\"ok\":false"));
-    json_put_member(&line, "error", slice_cstr(error));
-    buf_append_char(&line, '}');
+    json_refuse(&line, slice_cstr(error), NULL);
     end_with(order, buf_slice(&line));
     buf_free(&line);
 }
@@ -308,8 +306,7 @@ static void on_worker_reply(void *owner, unsigned worker, enum result rc, struct
     if (rc == R_OK)
         end_with(owner, reply);
     else
-        refuse(owner, rc == R_TIMEOUT ? "the worker did not answer in time"
-                                      : "the worker ended before it answered");
+        refuse(owner, crew_silence(rc));
 }
 
 static void ask_worker(struct order *order, unsigned worker, struct slice request)

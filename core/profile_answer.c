@@ -43,9 +43,7 @@ static void finish(void *owner)
 static void refuse(const char *error, void (*reply)(void *owner, struct slice json), void *owner)
 {
     struct buf line = {0};
-    buf_append_slice(&line, SLICE("{\"ok\":false"));
-    json_put_member(&line, "error", slice_cstr(error));
-    buf_append_char(&line, '}');
+    json_refuse(&line, slice_cstr(error), NULL);
     reply(owner, buf_slice(&line));
     buf_free(&line);
 }

@@ -3,10 +3,9 @@
 #include "crew.h"
 #include "json.h"
 #include "base/mem.h"
+#include "script/profile.h"
 
 #include <stdlib.h>
-
-enum { SECONDS_MAX = 300 }; /* a worker has a little more to answer (crew_ask.c) */
 
 struct profile_order {
     struct crew *crew;
@@ -19,10 +18,7 @@ static struct profile_order *running;
 static void refuse(const struct control_reply *reply, const char *error, const char *code)
 {
     struct buf line = {0};
-    buf_append_slice(&line, SLICE("{\"ok\":false"));
-    json_put_member(&line, "error", slice_cstr(error));
-    json_put_member(&line, "code", slice_cstr(code));
-    buf_append_char(&line, '}');
+    json_refuse(&line, slice_cstr(error), code);
     reply->line(reply->owner, buf_slice(&line));
     reply->end(reply->owner);
     buf_free(&line);
@@ -89,7 +85,7 @@ void profile_order_take(struct crew *crew, struct slice request, const struct co
                "profile_running");
         return;
     }
-    if (!(seconds >= 1 && seconds <= SECONDS_MAX)) {
+    if (!(seconds >= 1 && seconds <= PROFILE_SECONDS_MAX)) {
         refuse(reply, "a profile lasts 1 to 300 seconds", "invalid");
         return;
     }

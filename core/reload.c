@@ -165,28 +165,33 @@ static void on_limit(void *owner)
 
 /* ---- reading ---- */
 
-/* The start uses the conf that the master was started with. */
-static bool read_conf(struct reload *reload)
+/* Settings and sources as they lie on disk; what could be read is given also when the rest could not. */
+static enum result read_disk(const struct reload *reload, struct conf **conf,
+                             struct bundle **bundle, struct buf *problems)
 {
-    if (!reload->committed)
-        return true;
-    if (conf_load(&reload->options.source, &reload->next_conf, &reload->problems) != R_OK)
-        return false;
-    return conf_restart_changes(reload->conf, reload->next_conf, &reload->problems) == 0;
+    const struct conf_source *source = &reload->options.source;
+    if (conf_load(source, conf, problems) != R_OK ||
+        conf_restart_changes(reload->conf, *conf, problems) > 0)
+        return R_INVALID;
+    return bundle_read(source, *conf, bundle, problems);
 }
 
 enum result reload_read(const struct reload *reload, struct bundle **bundle, struct buf *problems)
 {
     struct conf *conf = NULL;
-    enum result rc = conf_load(&reload->options.source, &conf, problems);
-
-    if (rc == R_OK && conf_restart_changes(reload->conf, conf, problems) > 0)
-        rc = R_INVALID;
-    if (rc == R_OK)
-        rc = bundle_read(&reload->options.source, conf, bundle, problems);
+    enum result rc = read_disk(reload, &conf, bundle, problems);
     if (conf)
         conf_free(conf);
     return rc;
+}
+
+/* The start uses the conf that the master was started with. */
+static enum result read_candidate(struct reload *reload)
+{
+    if (!reload->committed)
+        return bundle_read(&reload->options.source, reload->conf, &reload->next_bundle,
+                           &reload->problems);
+    return read_disk(reload, &reload->next_conf, &reload->next_bundle, &reload->problems);
 }
 
 static void on_begin(void *owner)
@@ -197,9 +202,7 @@ static void on_begin(void *owner)
     reload->last_number++;
     if (reload->committed)
         notify_reloading();
-    if (!read_conf(reload) ||
-        bundle_read(&reload->options.source, reload->next_conf ? reload->next_conf : reload->conf,
-                    &reload->next_bundle, &reload->problems) != R_OK) {
+    if (read_candidate(reload) != R_OK) {
         reject(reload);
         return;
     }

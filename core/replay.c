@@ -76,9 +76,7 @@ static void say(struct replay *replay, struct slice json)
 static void refuse_to(replay_reply *reply, void *owner, struct slice error)
 {
     struct buf line = {0};
-    buf_append_slice(&line, SLICE("{\"ok\":false"));
-    json_put_member(&line, "error", error);
-    buf_append_char(&line, '}');
+    json_refuse(&line, error, NULL);
     reply(owner, buf_slice(&line));
     buf_free(&line);
 }
@@ -94,9 +92,7 @@ static void refuse(struct replay *replay, struct slice error)
 static void say_problems(struct replay *replay, struct slice problems)
 {
     struct buf line = {0};
-    buf_append_slice(&line, SLICE("{\"ok\":false"));
-    json_put_lines(&line, "problems", problems);
-    buf_append_char(&line, '}');
+    json_refuse_sources(&line, problems);
     say(replay, buf_slice(&line));
     buf_free(&line);
 }

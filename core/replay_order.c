@@ -33,9 +33,7 @@ static void end_with(struct replay_order *order, struct slice json)
 static void refuse(struct replay_order *order, const char *error)
 {
     struct buf line = {0};
-    buf_append_slice(&line, SLICE("{\"ok\":false"));
-    json_put_member(&line, "error", slice_cstr(error));
-    buf_append_char(&line, '}');
+    json_refuse(&line, slice_cstr(error), NULL);
     end_with(order, buf_slice(&line));
     buf_free(&line);
 }
@@ -43,9 +41,7 @@ static void refuse(struct replay_order *order, const char *error)
 static void say_problems(struct replay_order *order, struct slice problems)
 {
     struct buf line = {0};
-    buf_append_slice(&line, SLICE("{\"ok\":false"));
-    json_put_lines(&line, "problems", problems);
-    buf_append_char(&line, '}');
+    json_refuse_sources(&line, problems);
     end_with(order, buf_slice(&line));
     buf_free(&line);
 }
@@ -58,8 +54,7 @@ static void on_compared(void *owner, unsigned worker, enum result rc, struct sli
     if (rc == R_OK)
         end_with(owner, reply);
     else
-        refuse(owner, rc == R_TIMEOUT ? "the worker did not answer in time"
-                                      : "the worker ended before it answered");
+        refuse(owner, crew_silence(rc));
 }
 
 static void compare(struct replay_order *order)

@@ -70,13 +70,11 @@ static int push_guard_failure(lua_State *L, const struct watchdog_run *run)
     lua_State *co = run->co;
     bool is_late = run->stopping && !run->over_memory;
     if (is_late)
-        lua_pushliteral(co, "stopped: it computed for longer than its budget");
+        lua_pushstring(co, vm_over_budget);
     else if (run->stopping)
-        lua_pushliteral(co, "stopped: the scripts of this generation use more than lua_memory_mb");
-    else if (lua_status(co) == LUA_YIELD) {
-        lua_settop(co, 0);
-        lua_pushliteral(co, "coroutine.yield outside of a coroutine made by the script");
-    }
+        lua_pushstring(co, vm_over_memory);
+    else if (lua_status(co) == LUA_YIELD)
+        vm_push_stray_yield(co);
     vm_describe_error(co);
     bind_failure_text(L, is_late ? "script_timeout" : "script_error", "script",
                       lua_tostring(co, -2));
@@ -213,11 +211,9 @@ static void push_lines(lua_State *L, struct slice lines)
 
     lua_newtable(L);
     while (lines.len > 0) {
-        const char *end = memchr(lines.data, '\n', lines.len);
-        size_t len = end ? (size_t)(end - lines.data) : lines.len;
-        if (len > 0 && bind_json_decode(L, slice_of(lines.data, len), &why))
+        struct slice line = slice_cut(&lines, '\n');
+        if (line.len > 0 && bind_json_decode(L, line, &why))
             lua_rawseti(L, -2, ++count);
-        lines = slice_from(lines, len + (end ? 1 : 0));
     }
 }
 

@@ -83,11 +83,10 @@ static enum audience run(struct trial *trial, lua_State *co)
     wait_forbid(outer);
     if (rc == 0)
         return lua_gettop(co) > 0 ? read_audience(trial, co) : UNKNOWN;
-    if (rc == LUA_YIELD) {
-        lua_settop(co, 0);
-        lua_pushstring(co, stopped ? "stopped: it computed for longer than its budget"
-                                   : "coroutine.yield outside of a coroutine made by the script");
-    }
+    if (rc == LUA_YIELD && stopped)
+        lua_pushstring(co, vm_over_budget);
+    else if (rc == LUA_YIELD)
+        vm_push_stray_yield(co);
     report_failure(trial, co);
     return UNKNOWN;
 }

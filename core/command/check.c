@@ -3,26 +3,11 @@
 #include "command/session.h"
 #include "json.h"
 #include "base/bundle.h"
-#include "base/json_text.h"
 #include "script/generation.h"
 #include "script/watchdog.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
-
-static void put_lines(struct buf *out, const char *name, struct slice lines)
-{
-    json_put_name(out, name);
-    buf_append_char(out, '[');
-    while (lines.len > 0) {
-        const char *newline = memchr(lines.data, '\n', lines.len);
-        size_t len = newline ? (size_t)(newline - lines.data) : lines.len;
-        json_put_comma(out);
-        json_text_append(out, slice_of(lines.data, len));
-        lines = slice_from(lines, len + 1);
-    }
-    buf_append_char(out, ']');
-}
 
 static void print_json(struct slice problems, struct slice warnings, const char *hash)
 {
@@ -30,8 +15,8 @@ static void print_json(struct slice problems, struct slice warnings, const char 
     buf_append_char(&out, '{');
     json_put_bool(&out, "ok", problems.len == 0);
     json_put_member(&out, "hash", slice_cstr(hash));
-    put_lines(&out, "problems", problems);
-    put_lines(&out, "warnings", warnings);
+    json_put_lines(&out, "problems", problems);
+    json_put_lines(&out, "warnings", warnings);
     buf_append_char(&out, '}');
     printf("%s\n", buf_cstr(&out));
     buf_free(&out);

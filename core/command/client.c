@@ -138,3 +138,28 @@ done:
     buf_free(&error);
     return status;
 }
+
+int client_ask_aloud(const struct invocation *invocation, struct slice request, struct buf *out,
+                     struct slice *last)
+{
+    int status = client_ask(invocation, request, out, last);
+    if (invocation->json)
+        fwrite(out->data, 1, out->len, stdout);
+    fflush(stdout);
+    return status;
+}
+
+void client_print_list(struct slice object, const char *name, FILE *out)
+{
+    struct slice list, item;
+    size_t at = 0;
+
+    if (!json_find(object, name, &list))
+        return;
+    while (json_next(list, &at, &item)) {
+        struct buf text = {0};
+        json_text(item, &text);
+        fprintf(out, "%s\n", buf_cstr(&text));
+        buf_free(&text);
+    }
+}

@@ -21,21 +21,6 @@ static void print_text(struct slice object, const char *name)
     buf_free(&text);
 }
 
-static long long number(struct slice object, const char *name)
-{
-    return (long long)json_find_number(object, name, 0);
-}
-
-/* Ask, and with --json print what came as it is. */
-static int ask(const struct invocation *invocation, struct slice request, struct buf *out,
-               struct slice *last)
-{
-    int status = client_ask(invocation, request, out, last);
-    if (invocation->json)
-        print_slice(buf_slice(out));
-    return status;
-}
-
 /* ---- status ---- */
 
 static void print_worker(struct slice worker)
@@ -44,11 +29,12 @@ static void print_worker(struct slice worker)
 
     json_find_text(worker, "state", &state);
     printf("%6lld  %-18s  %7lld  %10lld  %8llds  %6.1f MB  %6.1f MB  %11lld  %5lld  %8lld\n",
-           number(worker, "worker"), buf_cstr(&state), number(worker, "pid"),
-           number(worker, "generation"), number(worker, "uptime_s"),
-           (double)number(worker, "memory_bytes") / 1e6,
-           (double)number(worker, "script_bytes") / 1e6, number(worker, "connections"),
-           number(worker, "tasks"), number(worker, "restarts"));
+           json_find_integer(worker, "worker"), buf_cstr(&state), json_find_integer(worker, "pid"),
+           json_find_integer(worker, "generation"), json_find_integer(worker, "uptime_s"),
+           (double)json_find_integer(worker, "memory_bytes") / 1e6,
+           (double)json_find_integer(worker, "script_bytes") / 1e6,
+           json_find_integer(worker, "connections"), json_find_integer(worker, "tasks"),
+           json_find_integer(worker, "restarts"));
     buf_free(&state);
 }
 
@@ -59,8 +45,8 @@ static void print_side(const char *who, struct slice canary, const char *name)
     if (!json_find(canary, name, &side))
         return;
     printf("  %-16s %8lld requests  %6lld errors  %6lld failures of rules  p95 %.1f ms\n", who,
-           number(side, "requests"), number(side, "errors"), number(side, "failures"),
-           json_find_number(side, "p95_ms", 0));
+           json_find_integer(side, "requests"), json_find_integer(side, "errors"),
+           json_find_integer(side, "failures"), json_find_number(side, "p95_ms", 0));
 }
 
 static void print_canary(struct slice last)
@@ -68,12 +54,13 @@ static void print_canary(struct slice last)
     struct slice canary;
     char who[40];
 
-    if (!json_find(last, "canary", &canary) || number(canary, "generation") == 0)
+    if (!json_find(last, "canary", &canary) || json_find_integer(canary, "generation") == 0)
         return;
-    snprintf(who, sizeof who, "generation %lld", number(canary, "generation"));
-    printf("\nCanary: generation %lld for ", number(canary, "generation"));
+    snprintf(who, sizeof who, "generation %lld", json_find_integer(canary, "generation"));
+    printf("\nCanary: generation %lld for ", json_find_integer(canary, "generation"));
     print_text(canary, "share");
-    printf(", %lld of %lld s left\n", number(canary, "left_s"), number(canary, "for_s"));
+    printf(", %lld of %lld s left\n", json_find_integer(canary, "left_s"),
+           json_find_integer(canary, "for_s"));
     print_side(who, canary, "candidate");
     print_side("live", canary, "live");
     struct buf complaint = {0};
@@ -102,8 +89,8 @@ static void print_status(struct slice last)
 
     printf("fura ");
     print_text(last, "version");
-    printf(", pid %lld, up %lld s, generation %lld (", number(last, "pid"),
-           number(last, "uptime_s"), number(last, "generation"));
+    printf(", pid %lld, up %lld s, generation %lld (", json_find_integer(last, "pid"),
+           json_find_integer(last, "uptime_s"), json_find_integer(last, "generation"));
     print_text(last, "hash");
     printf(")%s\n", json_find_bool(last, "draining", false) ? ", draining" : "");
     if (json_find(last, "listeners", &list))
@@ -128,7 +115,7 @@ int status_run(const struct invocation *invocation)
 {
     struct buf out = {0};
     struct slice last;
-    int status = ask(invocation, SLICE("{\"command\":\"status\"}"), &out, &last);
+    int status = client_ask_aloud(invocation, SLICE("{\"command\":\"status\"}"), &out, &last);
 
     if (status == EXIT_OK && !invocation->json)
         print_status(last);
@@ -147,7 +134,7 @@ static void print_task(struct slice task)
     json_find_text(task, "label", &label);
     const char *running = json_find_bool(task, "sliced", false) ? "running (sliced)" : "running";
     printf("%-14s  %7.1fs  %10lld  %-16s  %s\n", buf_cstr(&id),
-           (double)number(task, "age_ms") / 1000, number(task, "generation"),
+           (double)json_find_integer(task, "age_ms") / 1000, json_find_integer(task, "generation"),
            waits.len ? buf_cstr(&waits) : running, buf_cstr(&label));
     buf_free(&id);
     buf_free(&waits);
@@ -158,7 +145,7 @@ int ps_run(const struct invocation *invocation)
 {
     struct buf out = {0};
     struct slice last, rest, line, tasks, task;
-    int status = ask(invocation, SLICE("{\"command\":\"ps\"}"), &out, &last);
+    int status = client_ask_aloud(invocation, SLICE("{\"command\":\"ps\"}"), &out, &last);
 
     rest = buf_slice(&out);
     if (status == EXIT_OK && !invocation->json) {
@@ -184,7 +171,7 @@ int kill_run(const struct invocation *invocation)
     buf_append_slice(&request, SLICE("{\"command\":\"kill\""));
     json_put_member(&request, "id", slice_cstr(invocation->argv[0]));
     buf_append_char(&request, '}');
-    int status = ask(invocation, buf_slice(&request), &out, &last);
+    int status = client_ask_aloud(invocation, buf_slice(&request), &out, &last);
     if (status == EXIT_OK && !invocation->json)
         printf("%s ended\n", invocation->argv[0]);
     buf_free(&request);
@@ -211,7 +198,7 @@ int call_run(const struct invocation *invocation)
     json_put_name(&request, "input");
     buf_append_slice(&request, input);
     buf_append_char(&request, '}');
-    int status = ask(invocation, buf_slice(&request), &out, &last);
+    int status = client_ask_aloud(invocation, buf_slice(&request), &out, &last);
     if (!invocation->json &&
         (json_find(last, "value", &value) || json_find(last, "failure", &value))) {
         print_slice(value);
@@ -237,10 +224,10 @@ int stop_run(const struct invocation *invocation)
 {
     struct buf out = {0};
     struct slice last;
-    int status = ask(invocation, SLICE("{\"command\":\"stop\"}"), &out, &last);
+    int status = client_ask_aloud(invocation, SLICE("{\"command\":\"stop\"}"), &out, &last);
 
     if (status == EXIT_OK)
-        wait_for_end((int)number(last, "pid"));
+        wait_for_end((int)json_find_integer(last, "pid"));
     if (status == EXIT_OK && !invocation->json)
         printf("stopped\n");
     buf_free(&out);

@@ -21,7 +21,8 @@ struct invocation {
 struct command {
     const char *name, *usage, *about;
     int (*run)(const struct invocation *invocation);
-    bool verbatim; /* what follows the first argument belongs to a script, options included */
+    bool verbatim;      /* what follows the first argument belongs to a script, options included */
+    const char *manual; /* what the usage line cannot say, or NULL */
 };
 
 /* Print «usage: fura …» to stderr; gives EXIT_USAGE. */

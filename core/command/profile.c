@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SECONDS_MAX = 300, TOP = 10, FILE_MODE = 0644 };
+enum { TOP = 10, FILE_MODE = 0644 };
 
 static const char root_name[] = "fura";
 static const char core_name[] = "(core: network, parsing, kernel)";
@@ -25,15 +25,6 @@ struct profile {
 
 /* ---- collecting ---- */
 
-static struct slice next_frame(struct slice *stack)
-{
-    const char *end = stack->len ? memchr(stack->data, ';', stack->len) : NULL;
-    size_t len = end ? (size_t)(end - stack->data) : stack->len;
-    struct slice frame = slice_of(stack->data, len);
-    *stack = slice_from(*stack, len + (end ? 1 : 0));
-    return frame;
-}
-
 static bool is_owner(struct slice frame)
 {
     return slice_starts(frame, SLICE("rule ")) || slice_starts(frame, SLICE("plugin "));
@@ -43,8 +34,8 @@ static bool is_owner(struct slice frame)
 static void add_stack(struct profile *profile, struct slice stack, uint64_t samples)
 {
     counts_add(profile->stacks, stack, samples);
-    counts_add(profile->routes, next_frame(&stack), samples);
-    struct slice second = next_frame(&stack);
+    counts_add(profile->routes, slice_cut(&stack, ';'), samples);
+    struct slice second = slice_cut(&stack, ';');
     if (is_owner(second))
         counts_add(profile->rules, second, samples);
 }
@@ -219,7 +210,7 @@ static bool read_options(const struct invocation *invocation, struct profile *pr
         if (value && *value && strcmp(word, "--out") == 0)
             prefix = value;
         else if (!value || strcmp(word, "--seconds") != 0 ||
-                 !slice_to_unsigned(slice_cstr(value), SECONDS_MAX, &profile->seconds))
+                 !slice_to_unsigned(slice_cstr(value), PROFILE_SECONDS_MAX, &profile->seconds))
             return false;
     }
     buf_printf(&profile->folded, "%s.folded", prefix);

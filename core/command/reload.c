@@ -91,36 +91,21 @@ static void put_request(const struct wish *wish, struct buf *out)
 
 /* ---- answers ---- */
 
-static long long number(struct slice object, const char *name)
-{
-    return (long long)json_find_number(object, name, 0);
-}
-
 static void print_verdict(struct slice line)
 {
     bool ok = json_find_bool(line, "ok", false);
     struct buf reason = {0};
 
     json_find_text(line, "reason", &reason);
-    printf("worker %lld generation %lld %s%s\n", number(line, "worker"), number(line, "generation"),
-           ok ? "ok" : "rejected ", buf_cstr(&reason));
+    printf("worker %lld generation %lld %s%s\n", json_find_integer(line, "worker"),
+           json_find_integer(line, "generation"), ok ? "ok" : "rejected ", buf_cstr(&reason));
     buf_free(&reason);
 }
 
 static void print_problems(struct slice last)
 {
-    struct slice problems, problem;
-    size_t at = 0;
-
-    if (!json_find(last, "problems", &problems))
-        return;
     fflush(stdout);
-    while (json_next(problems, &at, &problem)) {
-        struct buf text = {0};
-        json_text(problem, &text);
-        fprintf(stderr, "%s\n", buf_cstr(&text));
-        buf_free(&text);
-    }
+    client_print_list(last, "problems", stderr);
 }
 
 static void print_outcome(struct slice lines, struct slice last)
@@ -134,7 +119,7 @@ static void print_outcome(struct slice lines, struct slice last)
             asked = true;
         }
     if (!asked && json_find(last, "problems", &worker)) { /* the master could not even read it */
-        printf("master generation %lld rejected\n", number(last, "generation"));
+        printf("master generation %lld rejected\n", json_find_integer(last, "generation"));
         print_problems(last);
     }
 }
@@ -150,22 +135,13 @@ static void print_canary(struct slice last)
     printf(
         "canary: generation %lld answers %s for %lld s, then it goes live unless it does worse.\n"
         "Watch it: fura status. End it: fura reload --promote or --withdraw.\n",
-        number(canary, "generation"), buf_cstr(&share), number(canary, "for_s"));
+        json_find_integer(canary, "generation"), buf_cstr(&share),
+        json_find_integer(canary, "for_s"));
     buf_free(&share);
     fflush(stdout);
 }
 
 /* ---- asking ---- */
-
-static int ask(const struct invocation *invocation, struct slice request, struct buf *out,
-               struct slice *last)
-{
-    int status = client_ask(invocation, request, out, last);
-    if (invocation->json)
-        fwrite(out->data, 1, out->len, stdout);
-    fflush(stdout);
-    return status;
-}
 
 static int await_end(const struct invocation *invocation, long long generation)
 {
@@ -173,7 +149,7 @@ static int await_end(const struct invocation *invocation, long long generation)
     struct slice last;
 
     buf_printf(&request, "{\"command\":\"await\",\"generation\":%lld}", generation);
-    int status = ask(invocation, buf_slice(&request), &out, &last);
+    int status = client_ask_aloud(invocation, buf_slice(&request), &out, &last);
     if (!invocation->json) {
         if (json_find_text(last, "note", &note))
             printf("%s\n", buf_cstr(&note));
@@ -187,8 +163,8 @@ static int await_end(const struct invocation *invocation, long long generation)
 
 static void print_end(const struct wish *wish, struct slice last)
 {
-    printf("generation %lld %s, generation %lld is live\n", number(last, "generation"),
-           wish->promote ? "promoted" : "withdrawn", number(last, "live"));
+    printf("generation %lld %s, generation %lld is live\n", json_find_integer(last, "generation"),
+           wish->promote ? "promoted" : "withdrawn", json_find_integer(last, "live"));
 }
 
 int reload_run(const struct invocation *invocation)
@@ -202,7 +178,7 @@ int reload_run(const struct invocation *invocation)
     if (!is_sensible(&wish))
         return EXIT_USAGE;
     put_request(&wish, &request);
-    int status = ask(invocation, buf_slice(&request), &out, &last);
+    int status = client_ask_aloud(invocation, buf_slice(&request), &out, &last);
     if (!invocation->json && (wish.promote || wish.withdraw)) {
         if (status == EXIT_OK)
             print_end(&wish, last);
@@ -211,7 +187,7 @@ int reload_run(const struct invocation *invocation)
         print_canary(last);
     }
     if (status == EXIT_OK && wish.wait)
-        status = await_end(invocation, number(last, "generation"));
+        status = await_end(invocation, json_find_integer(last, "generation"));
     buf_free(&request);
     buf_free(&out);
     return status;

@@ -5,21 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void print_list(struct slice object, const char *name, FILE *out)
-{
-    struct slice list, item;
-    size_t at = 0;
-
-    if (!json_find(object, name, &list))
-        return;
-    while (json_next(list, &at, &item)) {
-        struct buf text = {0};
-        json_text(item, &text);
-        fprintf(out, "%s\n", buf_cstr(&text));
-        buf_free(&text);
-    }
-}
-
 static const struct {
     const char *word, *member;
     bool is_number;
@@ -71,12 +56,10 @@ int replay_run(const struct invocation *invocation)
         command_usage(invocation);
         goto done;
     }
-    status = client_ask(invocation, buf_slice(&request), &out, &last);
-    if (invocation->json) {
-        fwrite(out.data, 1, out.len, stdout);
-    } else {
-        print_list(last, "lines", stdout);
-        print_list(last, "problems", stderr);
+    status = client_ask_aloud(invocation, buf_slice(&request), &out, &last);
+    if (!invocation->json) {
+        client_print_list(last, "lines", stdout);
+        client_print_list(last, "problems", stderr);
     }
 done:
     buf_free(&request);

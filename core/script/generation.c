@@ -334,10 +334,7 @@ void generation_task_ended(struct generation *generation)
 
 void generation_defer(struct generation *generation, struct task_cleanup *cleanup)
 {
-    cleanup->prev = generation->cleanups.prev;
-    cleanup->next = &generation->cleanups;
-    generation->cleanups.prev->next = cleanup;
-    generation->cleanups.prev = cleanup;
+    task_cleanup_append(&generation->cleanups, cleanup);
 }
 
 void generation_defer_remove(struct task_cleanup *cleanup)

@@ -8,6 +8,7 @@
 
 struct generation;
 struct task;
+struct task_cleanup;
 
 /* A Lua thread for a task, anchored by `*ref`; finished ones are used again. */
 lua_State *generation_take_thread(struct generation *generation, int *ref);
@@ -16,6 +17,8 @@ void generation_task_started(struct generation *generation);
 void generation_task_ended(struct generation *generation);
 
 void task_cancel_all(const struct generation *generation, enum result why);
+/* Put one at the end of the list that begins at `head`. */
+void task_cleanup_append(struct task_cleanup *head, struct task_cleanup *cleanup);
 struct task *task_find_newest(uint64_t id);
 /* Free what the scheduler keeps for reuse; before the loop goes. */
 void task_drop_pool(void);

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-enum { PROFILE_SAMPLE_MS = 10 };
+enum { PROFILE_SAMPLE_MS = 10, PROFILE_SECONDS_MAX = 300 };
 
 /* From the thread that runs Lua. R_EXISTS: one is being taken; R_UNAVAILABLE: not possible here, `why` says the reason. */
 enum result profile_start(struct failure *why);

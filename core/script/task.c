@@ -264,7 +264,7 @@ static void end_failed(struct task *task, const struct watchdog_run *stopped)
     bool over_budget = stopped && !stopped->over_memory && !stopped->over_top;
 
     if (stopped && stopped->over_memory)
-        lua_pushliteral(co, "stopped: the scripts of this generation use more than lua_memory_mb");
+        lua_pushstring(co, vm_over_memory);
     else if (stopped && watchdog_is_interrupted())
         lua_pushliteral(co, "interrupted");
     else if (stopped && stopped->over_top)
@@ -421,8 +421,7 @@ static void take_up(struct task *task, const struct watchdog_run *run, int rc, b
     if (rc != LUA_YIELD || (stopped && !task->wait)) {
         end_failed(task, stopped ? run : NULL);
     } else if (!task->wait && !run->sliced) {
-        lua_settop(task->co, 0);
-        lua_pushliteral(task->co, "coroutine.yield outside of a coroutine made by the script");
+        vm_push_stray_yield(task->co);
         end_failed(task, NULL);
     } else if (task->cancel_wanted) {
         end_cancelled(task);
@@ -626,12 +625,17 @@ const char *task_trace(const struct task *task)
     return task->trace;
 }
 
+void task_cleanup_append(struct task_cleanup *head, struct task_cleanup *cleanup)
+{
+    cleanup->prev = head->prev;
+    cleanup->next = head;
+    head->prev->next = cleanup;
+    head->prev = cleanup;
+}
+
 void task_defer(struct task *task, struct task_cleanup *cleanup)
 {
-    cleanup->prev = task->cleanups.prev;
-    cleanup->next = &task->cleanups;
-    task->cleanups.prev->next = cleanup;
-    task->cleanups.prev = cleanup;
+    task_cleanup_append(&task->cleanups, cleanup);
 }
 
 void task_defer_remove(struct task_cleanup *cleanup)

@@ -268,6 +268,15 @@ static void push_message(lua_State *co)
     lua_pushfstring(co, "(error object is a %s value)", luaL_typename(co, -1));
 }
 
+const char vm_over_budget[] = "stopped: it computed for longer than its budget";
+const char vm_over_memory[] = "stopped: the scripts of this generation use more than lua_memory_mb";
+
+void vm_push_stray_yield(lua_State *co)
+{
+    lua_settop(co, 0);
+    lua_pushliteral(co, "coroutine.yield outside of a coroutine made by the script");
+}
+
 void vm_describe_error(lua_State *co)
 {
     if (!lua_checkstack(co, 8))

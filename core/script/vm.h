@@ -39,6 +39,9 @@ bool vm_refuse_memory(bool may);
 /* Replace the error value on top of the failed coroutine `co` by two strings: the message, and the
  * message with the full Lua stack. */
 void vm_describe_error(lua_State *co);
+/* Errors of code that did not raise one itself, for above: it was stopped, or it yielded where nobody resumes it. */
+extern const char vm_over_budget[], vm_over_memory[];
+void vm_push_stray_yield(lua_State *co); /* in place of what it yielded */
 
 /* The bundle the state was made with. */
 const struct bundle *vm_bundle(lua_State *L);
