@@ -3,8 +3,8 @@
 // Money with a million payments and a million lines of the trail: node tests/bench/money.js [PAYMENTS]
 // Fills a private PostgreSQL (minutes, ~3 GB), then measures what people and the gateway wait for, against its bars.
 const http = require('node:http');
-const { Product } = require('../support/product.js');
-const { Panel, addAdmin } = require('../support/panel.js');
+const { Product, gatewayId } = require('../support/product.js');
+const { Panel } = require('../support/panel.js');
 const { fillTables } = require('../support/big_tables.js');
 const { walk } = require('../support/panel_walk.js');
 const { exitOnSignals } = require('../support/child.js');
@@ -51,7 +51,7 @@ async function webhooks(product) {
   const creating = await lanes(drivers, async (driver) => {
     const { status, json, text } = await driver.post('/api/v1/payments', { tariff: '1_month' });
     if (status !== 201) throw new Error(text);
-    paid.push(new URL(json.confirmation_url).pathname.split('/').pop());
+    paid.push(gatewayId(json));
   });
   for (const id of paid) await yookassa.post('pay', { id });
   const told = Array.from({ length: REPEATS }, () => paid).flat();
@@ -133,7 +133,7 @@ async function main() {
   try {
     await fillTables(product.postgres, { payments: PAYMENTS, told: (table, seconds) => console.error(`filled ${table} in ${seconds.toFixed(1)} s`) });
     await product.fura.serve();
-    const panel = await new Panel(product.client).login(await addAdmin(product.fura, 'bench', '--no-totp'));
+    const panel = await Panel.of(product, 'bench');
     const rows = [...await webhooks(product), ...await promoCodes(panel), ...await pages(panel, product.postgres)];
     print(rows);
     process.exitCode = rows.some((one) => one.bar && !one.ok) ? 1 : 0;

@@ -6,7 +6,7 @@ const { AxeBuilder } = require('@axe-core/playwright');
 const { AppCopy } = require('../support/app_copy.js');
 const { until } = require('../support/client.js');
 const { Product } = require('../support/product.js');
-const { MiniApp, openCargo, press, untilListed } = require('../support/mini_app.js');
+const { MiniApp, ask, openCargo, press, toPayment, untilListed } = require('../support/mini_app.js');
 
 const PAID = { id: 802, first_name: 'Иван' };
 const tap = (selector, then) => async (page) => {
@@ -15,17 +15,10 @@ const tap = (selector, then) => async (page) => {
   await page.waitForSelector(then);
 };
 const NOTHING = { mode: 'all', start_date: '2031-01-01' };
-const ask = (page, filters) => page.evaluate((values) => {
-  window.htmx.ajax('GET', `/api/v1/cargos?${new URLSearchParams(values)}`, { target: '#results', swap: 'outerHTML' });
-}, filters);
 
 /** The shop says how a payment that the page waits for has ended. */
 const settled = (how, then) => async (page) => {
-  await tap('.bar a', '.tariff')(page);
-  await press(page, 'MainButton');
-  await page.waitForSelector('#pay-state');
-  const link = await page.locator('#pay-screen a.main').getAttribute('href');
-  await product.control('yookassa').post(how, { id: new URL(link).pathname.split('/').pop() });
+  await product.control('yookassa').post(how, { id: await toPayment(page) });
   await page.waitForSelector(then);
 };
 
@@ -78,11 +71,7 @@ const STATES = {
   'no responses': { reach: tap('[data-act=root][data-root=responses]', '#responses-title') },
   'the subscription in a layer': { garish: true, reach: tap('.bar a', '.tariff') },
   'the subscription as a page': { driver: PAID, path: '/paywall', reach: async (page) => { await page.waitForSelector('.tariff'); } },
-  'waiting for a payment': { reach: async (page) => {
-    await tap('.bar a', '.tariff')(page);
-    await press(page, 'MainButton');
-    await page.waitForSelector('#pay-state');
-  } },
+  'waiting for a payment': { reach: toPayment },
   'a payment that is paid': { garish: true, reach: settled('pay', '#pay-screen .mark.ok') },
   'a payment that failed': { reach: settled('refuse', '#pay-screen .mark.fail') },
   'a session that was replaced': { reach: async (page) => {

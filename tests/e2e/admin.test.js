@@ -181,6 +181,19 @@ test('no page has a script error or a refused resource', () => {
   assert.deepEqual(page.problems, []);
 });
 
+const axe = (other) => new AxeBuilder({ page: other }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']);
+
+/** On a laptop and on a phone, by day and by night: look(page, width, scheme). */
+async function inEachLook(look) {
+  for (const device of [LAPTOP, PHONE]) {
+    for (const colorScheme of ['light', 'dark']) {
+      const other = await browser.open('about:blank', {}, { ...device, colorScheme, storageState: state });
+      await look(other, device.viewport.width, colorScheme);
+      await other.context().close();
+    }
+  }
+}
+
 test('every page passes axe and needs no side scrolling, on a laptop and a phone, by day and by night', async () => {
   const pages = ['/admin/?period=30', '/admin/payments?status=partially_refunded', `/admin/payments/${payment.payment_id}`,
     '/admin/subscriptions', '/admin/promo-codes', '/admin/promo-codes/ZIMA2026', '/admin/drivers', '/admin/drivers/3001',
@@ -188,20 +201,16 @@ test('every page passes axe and needs no side scrolling, on a laptop and a phone
     '/admin/plugins/cors', '/admin/plugins/slow_requests', '/admin/plugins/webhook_out', '/admin/audit', '/admin/audit?type=driver&q=none',
     '/admin/search?find=nothing', '/admin/no-such-page', '/admin/settings/switch', '/admin/payments?min=x', '/admin/login'];
   const faults = [];
-  for (const device of [LAPTOP, PHONE]) {
-    for (const colorScheme of ['light', 'dark']) {
-      const other = await browser.open('about:blank', {}, { ...device, colorScheme, storageState: state });
-      for (const path of pages) {
-        await other.goto(product.client.url + path);
-        const where = `${path} at ${device.viewport.width}, ${colorScheme}`;
-        const over = await other.evaluate(() => document.documentElement.scrollWidth) - device.viewport.width;
-        if (over > 0) faults.push(`${where}: ${over} px too wide`);
-        const { violations } = await new AxeBuilder({ page: other }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
-        for (const { id, nodes } of violations) faults.push(`${where}: ${id}: ${nodes[0].html.slice(0, 160)}`);
-      }
-      await other.context().close();
+  await inEachLook(async (other, width, colorScheme) => {
+    for (const path of pages) {
+      await other.goto(product.client.url + path);
+      const where = `${path} at ${width}, ${colorScheme}`;
+      const over = await other.evaluate(() => document.documentElement.scrollWidth) - width;
+      if (over > 0) faults.push(`${where}: ${over} px too wide`);
+      const { violations } = await axe(other).analyze();
+      for (const { id, nodes } of violations) faults.push(`${where}: ${id}: ${nodes[0].html.slice(0, 160)}`);
     }
-  }
+  });
   assert.deepEqual(faults, []);
 });
 
@@ -210,24 +219,20 @@ test('every dialog passes axe, on a laptop and a phone, by day and by night', as
     '/admin/settings', '/admin/plugins/cors', '/admin/outbox?show=dead'];
   const faults = [];
   let seen = 0;
-  for (const device of [LAPTOP, PHONE]) {
-    for (const colorScheme of ['light', 'dark']) {
-      const other = await browser.open('about:blank', {}, { ...device, colorScheme, storageState: state });
-      for (const path of places) {
-        await other.goto(product.client.url + path);
-        for (const id of await other.locator('dialog[id]').evaluateAll((all) => all.map((dialog) => dialog.id))) {
-          await other.evaluate((name) => document.getElementById(name).showModal(), id);
-          const { violations } = await new AxeBuilder({ page: other }).include(`#${id}`).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
-          for (const { id: fault, nodes } of violations) faults.push(`${path} #${id} ${colorScheme}: ${fault}: ${nodes[0].html.slice(0, 160)}`);
-          const box = await other.locator(`#${id}`).boundingBox();
-          if (box.x < 0 || box.x + box.width > device.viewport.width) faults.push(`${path} #${id} is cut at ${device.viewport.width}`);
-          seen += 1;
-          await other.evaluate((name) => document.getElementById(name).close(), id);
-        }
+  await inEachLook(async (other, width, colorScheme) => {
+    for (const path of places) {
+      await other.goto(product.client.url + path);
+      for (const id of await other.locator('dialog[id]').evaluateAll((all) => all.map((dialog) => dialog.id))) {
+        await other.evaluate((name) => document.getElementById(name).showModal(), id);
+        const { violations } = await axe(other).include(`#${id}`).analyze();
+        for (const { id: fault, nodes } of violations) faults.push(`${path} #${id} ${colorScheme}: ${fault}: ${nodes[0].html.slice(0, 160)}`);
+        const box = await other.locator(`#${id}`).boundingBox();
+        if (box.x < 0 || box.x + box.width > width) faults.push(`${path} #${id} is cut at ${width}`);
+        seen += 1;
+        await other.evaluate((name) => document.getElementById(name).close(), id);
       }
-      await other.context().close();
     }
-  }
+  });
   assert.deepEqual(faults, []);
   assert.ok(seen >= 4 * 12, `${seen} dialogs`);
 });

@@ -5,7 +5,7 @@ const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { AppCopy } = require('../support/app_copy.js');
 const { Product } = require('../support/product.js');
-const { MiniApp, cards, openCargo, press, telegramCalls, untilListed } = require('../support/mini_app.js');
+const { MiniApp, cards, openCargo, press, telegramCalls, toPayment, untilListed } = require('../support/mini_app.js');
 const { SETTINGS } = require('../support/fura.js');
 const { until } = require('../support/client.js');
 
@@ -52,6 +52,16 @@ async function respond(driver, count) {
 const untilAccepted = (driver, count) => until(async () => (await product.postgres.value(
   `SELECT count(*) FROM responses WHERE driver_id = ${driver.id} AND status = 'accepted'`)) === String(count), { what: 'the decision' });
 
+/** The response form of the first cargo, for somebody with access. */
+async function openForm(driver, options) {
+  await withAccess(driver);
+  const page = await app.open({ driver, ...options });
+  await untilListed(page);
+  await openCargo(page);
+  await press(page, 'MainButton');
+  return page;
+}
+
 /** The page's clock is ours from here on: timers run when the test says so. */
 async function openWithClock(driver) {
   const page = await app.open({ driver, path: '/livez' });
@@ -85,11 +95,7 @@ let lastId = 1600;
 for (const [name, { leave, come }] of Object.entries(WAYS)) {
   test(`while ${name} nobody asks about a payment; back again the result comes at once`, async () => {
     const page = await openWithClock({ id: ++lastId });
-    await page.click('.bar a');
-    await page.waitForSelector('.tariff');
-    await press(page, 'MainButton');
-    await page.waitForSelector('#pay-state');
-    const id = new URL(await page.locator('#pay-screen a.main').getAttribute('href')).pathname.split('/').pop();
+    const id = await toPayment(page);
     await leave(page);
     page.asked.length = 0;
     await page.clock.runFor(5 * MINUTE_MS);
@@ -165,12 +171,7 @@ test('the number at «Отклики» counts answers since the list was last op
 });
 
 test('before the first response Telegram is asked for the right to write and for the number, once', async () => {
-  const driver = { id: ++lastId, first_name: 'Иван' };
-  await withAccess(driver);
-  const page = await app.open({ driver, telegram: { contact: { phone_number: '79998887766' } } });
-  await untilListed(page);
-  await openCargo(page);
-  await press(page, 'MainButton');
+  const page = await openForm({ id: ++lastId, first_name: 'Иван' }, { telegram: { contact: { phone_number: '79998887766' } } });
   await page.waitForFunction(() => document.querySelector('#resp [name=phone]').value === '+79998887766');
   assert.equal((await telegramCalls(page, 'requestWriteAccess')).length, 1);
   await press(page, 'BackButton');
@@ -187,12 +188,7 @@ test('before the first response Telegram is asked for the right to write and for
 });
 
 test('who refuses to give a number may leave it out, and is not asked again', async () => {
-  const driver = { id: ++lastId, first_name: 'Иван' };
-  await withAccess(driver);
-  const page = await app.open({ driver });
-  await untilListed(page);
-  await openCargo(page);
-  await press(page, 'MainButton');
+  const page = await openForm({ id: ++lastId, first_name: 'Иван' });
   await page.waitForSelector('#resp-title');
   await press(page, 'MainButton');
   await page.waitForSelector('#resp .badge');
@@ -203,12 +199,7 @@ test('who refuses to give a number may leave it out, and is not asked again', as
 });
 
 test('a name half typed is there again after a reload, and Telegram asks before it closes the app', async () => {
-  const driver = { id: ++lastId, first_name: 'Иван' };
-  await withAccess(driver);
-  const page = await app.open({ driver });
-  await untilListed(page);
-  await openCargo(page);
-  await press(page, 'MainButton');
+  const page = await openForm({ id: ++lastId, first_name: 'Иван' });
   await page.fill('#resp [name=name]', 'Иван Петров');
   assert.ok((await telegramCalls(page, 'enableClosingConfirmation')).length > 0);
   await page.reload();
@@ -224,12 +215,7 @@ test('a name half typed is there again after a reload, and Telegram asks before 
 });
 
 test('access that ended meanwhile shows the lock instead of a refusal', async () => {
-  const driver = { id: ++lastId, first_name: 'Иван' };
-  await withAccess(driver);
-  const page = await app.open({ driver });
-  await untilListed(page);
-  await openCargo(page);
-  await press(page, 'MainButton');
+  const page = await openForm({ id: ++lastId, first_name: 'Иван' });
   await page.waitForSelector('#resp-title');
   await page.route('**/api/v1/responses', (route) => route.fulfill({ status: 402, contentType: 'text/html; charset=utf-8',
     headers: { 'HX-Retarget': '#resp-problem', 'HX-Reswap': 'innerHTML' }, body: 'Нужна подписка.' }));

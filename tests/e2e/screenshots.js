@@ -6,17 +6,13 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { AppCopy } = require('../support/app_copy.js');
 const { Product } = require('../support/product.js');
-const { MiniApp, cards, openCargo, press, untilListed } = require('../support/mini_app.js');
+const { MiniApp, ask, cards, openCargo, press, toPayment, untilListed } = require('../support/mini_app.js');
 const { until } = require('../support/client.js');
 
 const [folder = path.resolve(__dirname, '../../.data/screenshots'), ...wanted] = process.argv.slice(2);
 const PAID = { id: 602, first_name: 'Иван', language_code: 'ru' };
 let lastId = 6000; // each picture has a driver of its own, whose filters nobody else remembers
-const WAITING = '#pay-state';
 
-const ask = (page, filters) => page.evaluate((values) => {
-  window.htmx.ajax('GET', `/api/v1/cargos?${new URLSearchParams(values)}`, { target: '#results', swap: 'outerHTML' });
-}, filters);
 const misbehave = (product, name, rule) => product.control(name).post('misbehave', rule);
 
 /** name → [width, height, what to do once the page of `driver` is open] */
@@ -114,9 +110,9 @@ const SHOTS = {
   } },
   '18-paywall-active': { driver: PAID, async take(page) { await untilListed(page); await page.click('.bar a'); await page.waitForSelector('.tariff'); } },
   '18-paywall-page': { path: '/paywall', driver: PAID, async take(page) { await page.waitForSelector('.tariff'); } },
-  '19-waiting': { async take(page) { await toPayment(page); } },
-  '19-paid': { driver: { id: 604 }, async take(page, product) { await toPayment(page); await pay(page, product, 'pay'); await page.waitForSelector('.mark.ok'); } },
-  '19-failed': { driver: { id: 605 }, async take(page, product) { await toPayment(page); await pay(page, product, 'refuse'); await page.waitForSelector('.mark.fail'); } },
+  '19-waiting': { take: toPayment },
+  '19-paid': { driver: { id: 604 }, async take(page, product) { await pay(page, product, 'pay'); await page.waitForSelector('.mark.ok'); } },
+  '19-failed': { driver: { id: 605 }, async take(page, product) { await pay(page, product, 'refuse'); await page.waitForSelector('.mark.fail'); } },
   '20-return': { outside: true, path: '/payments/return?payment=00000000-0000-4000-8000-000000000000', async take(page) { await page.waitForSelector('.edge'); } },
   '20-outside': { outside: true, async take(page) { await page.waitForSelector('.edge h1'); } },
   '21-desktop': { driver: PAID, width: 820, height: 900, async take(page) { await untilListed(page); await openCargo(page, cards(page).nth(1)); } },
@@ -137,17 +133,8 @@ const SHOTS = {
   } },
 };
 
-async function toPayment(page) {
-  await untilListed(page);
-  await page.click('.bar a');
-  await page.waitForSelector('.tariff');
-  await press(page, 'MainButton');
-  await page.waitForSelector(WAITING);
-}
-
 async function pay(page, product, how) {
-  const link = await page.locator('#pay-screen a.main').getAttribute('href');
-  await product.control('yookassa').post(how, { id: new URL(link).pathname.split('/').pop() });
+  await product.control('yookassa').post(how, { id: await toPayment(page) });
   await page.waitForTimeout(300);
   await page.evaluate(() => window.htmx.trigger('#pay-state', 'fura:check'));
 }

@@ -3,13 +3,10 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
-const fs = require('node:fs');
-const path = require('node:path');
+const { AppCopy } = require('../support/app_copy.js');
 const { Product } = require('../support/product.js');
-const { Panel, addAdmin, oneTimeCode } = require('../support/panel.js');
+const { Panel, addAdmin, oneTimeCode, unescape } = require('../support/panel.js');
 const { until } = require('../support/client.js');
-const { ROOT } = require('../support/fura.js');
-const { tempFolder } = require('../support/child.js');
 
 const HOSTILE = '<img src=x onerror=alert(1)>"\'&';
 const PAGES = [
@@ -17,25 +14,18 @@ const PAGES = [
   '/admin/outbox', '/admin/jobs', '/admin/cache', '/admin/settings', '/admin/flags', '/admin/rules', '/admin/audit',
 ];
 
-let product, admin, viewer, boss;
-
-/** The application in a folder of its own, so that a test may break a rule of it. */
-function privateApplication() {
-  const folder = tempFolder('app');
-  for (const part of ['lua', 'conf', 'migrations', 'plugins', 'build/static']) {
-    if (fs.existsSync(path.join(ROOT, part))) fs.cpSync(path.join(ROOT, part), path.join(folder, part), { recursive: true });
-  }
-  return folder;
-}
-
-const application = privateApplication();
+let app, product, admin, viewer, boss;
 before(async () => {
-  product = await Product.start({ conf: path.join(application, 'conf', 'default.lua') });
+  app = new AppCopy();
+  product = await Product.start({ root: app.root });
   boss = await addAdmin(product.fura, 'boss', '--no-totp');
   admin = await new Panel(product.client).login(boss);
-  viewer = await new Panel(product.client).login(await addAdmin(product.fura, 'guest', '--role', 'viewer', '--no-totp'));
+  viewer = await Panel.of(product, 'guest', '--role', 'viewer');
 });
-after(() => product.stop());
+after(async () => {
+  await product?.stop();
+  app?.close();
+});
 
 const fresh = () => new Panel(product.client);
 const uuid = () => crypto.randomUUID();
@@ -275,7 +265,7 @@ test('pages of a list follow each other without gap or repetition, forward and b
   const seen = [];
   let page = await admin.get('/admin/drivers?q=%D1%80%D1%8F%D0%B4');
   const firstPage = ids(page.text);
-  const link = (rel) => new RegExp(`rel="${rel}" href="([^"]+)"`).exec(page.text)?.[1].replaceAll('&amp;', '&');
+  const link = (rel) => unescape(new RegExp(`rel="${rel}" href="([^"]+)"`).exec(page.text)?.[1] ?? '');
   for (;;) {
     seen.push(...ids(page.text));
     if (!link('next')) break;
@@ -299,7 +289,7 @@ test('what happened at one moment follows each other without gap or repetition t
   while (link) {
     const { text } = await admin.get(link);
     seen.push(...new Set(numbers(text)));
-    link = /rel="next" href="([^"]+)"/.exec(text)?.[1].replaceAll('&amp;', '&');
+    link = unescape(/rel="next" href="([^"]+)"/.exec(text)?.[1] ?? '');
   }
   assert.deepEqual(seen, Array.from({ length: 120 }, (_, n) => 1000060 - n));
 });
@@ -488,8 +478,7 @@ test('the reload button brings a new generation', async () => {
 });
 
 test('a draft of a rule is tried on a sample and on a cargo, and never goes live', async () => {
-  const sourceOf = async (name) => /<textarea id="source"[^>]*>([^]*?)<\/textarea>/.exec((await admin.get(`/admin/rules/${name}`)).text)[1]
-    .replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&');
+  const sourceOf = async (name) => unescape(/<textarea id="source"[^>]*>([^]*?)<\/textarea>/.exec((await admin.get(`/admin/rules/${name}`)).text)[1]);
   const live = await sourceOf('tariffs');
   const attempt = (who, change, fields) => who.send('/admin/rules/tariffs/try', { source: change(live), ...fields });
   const dearer = (source) => source.replace('rub(499)', 'rub(777)').replace('math.floor(kopecks / 100)', '700 + math.floor(kopecks / 100)')
@@ -512,16 +501,15 @@ test('a draft of a rule is tried on a sample and on a cargo, and never goes live
 });
 
 test('a refused reload says file and line in the panel, and the old generation goes on', async () => {
-  const file = path.join(application, 'lua', 'rules', 'zz_broken.lua');
   const generation = async () => (await admin.get('/admin/rules')).text.match(/Поколение<\/dt><dd><b>(\d+)/)[1];
   const before = await generation();
-  fs.writeFileSync(file, '-- made by a test\nreturn { broken = = 1 }\n');
+  app.write('lua/rules/zz_broken.lua', '-- made by a test\nreturn { broken = = 1 }\n');
   const answer = await admin.send('/admin/rules/reload');
   assert.equal(answer.status, 422);
   assert.match(answer.text, /<code><b>lua\/rules\/zz_broken\.lua:2<\/b><\/code>/);
   assert.equal(await generation(), before);
   assert.equal((await entry('server.reload_rejected')).actor, 'boss');
-  fs.rmSync(file);
+  app.restore();
 });
 
 test('accounts come from the command line, with a password that is long enough', async () => {

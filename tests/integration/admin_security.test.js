@@ -27,7 +27,7 @@ before(async () => {
   product = await Product.start();
   boss = await addAdmin(product.fura, 'boss', '--no-totp');
   admin = await new Panel(product.client).login(boss);
-  viewer = await new Panel(product.client).login(await addAdmin(product.fura, 'guest', '--role', 'viewer', '--no-totp'));
+  viewer = await Panel.of(product, 'guest', '--role', 'viewer');
   await admin.send('/admin/search'); // both learn their token
   await viewer.send('/admin/search');
 });

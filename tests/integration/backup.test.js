@@ -5,13 +5,13 @@ const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const path = require('node:path');
-const { Product } = require('../support/product.js');
+const { Product, gatewayId } = require('../support/product.js');
 const { Postgres } = require('../support/postgres.js');
 const { Redis } = require('../support/redis.js');
 const { Fura, SETTINGS } = require('../support/fura.js');
 const { Panel, addAdmin, oneTimeCode } = require('../support/panel.js');
 const { must, tempFolder } = require('../support/child.js');
-const { until } = require('../support/client.js');
+const { everywhere, until } = require('../support/client.js');
 
 const [OLD_KEY, NEW_KEY, WRONG_KEY] = [1, 2, 3].map(() => crypto.randomBytes(32).toString('base64'));
 const ACCESS_TOKEN = '/api/v1/subscription/access-token';
@@ -29,9 +29,6 @@ before(async () => {
 after(async () => {
   for (const part of [...running, redis, postgres, product].filter(Boolean)) await part.stop();
 });
-
-const everywhere = (check) => Promise.all(Array.from({ length: 12 }, check)).then((all) => all.every(Boolean));
-const gatewayId = (payment) => new URL(payment.confirmation_url).pathname.split('/').pop();
 
 /** A shop with everything that is sealed: its key, a one-time secret, an access token, a receipt and where it went. */
 async function sell() {

@@ -4,7 +4,7 @@ const { test, before, after, afterEach } = require('node:test');
 const assert = require('node:assert/strict');
 const { AppCopy } = require('../support/app_copy.js');
 const { Product } = require('../support/product.js');
-const { Panel, addAdmin } = require('../support/panel.js');
+const { Panel } = require('../support/panel.js');
 const { until } = require('../support/client.js');
 
 const CARD = 'lua/rules/card.lua';
@@ -16,9 +16,9 @@ const drivers = new Map();
 
 before(async () => {
   application = new AppCopy();
-  product = await Product.start({ root: application.root, conf: `${application.root}/conf/default.lua` });
-  admin = await new Panel(product.client).login(await addAdmin(product.fura, 'boss', '--no-totp'));
-  viewer = await new Panel(product.client).login(await addAdmin(product.fura, 'guest', '--role', 'viewer', '--no-totp'));
+  product = await Product.start({ root: application.root });
+  admin = await Panel.of(product, 'boss');
+  viewer = await Panel.of(product, 'guest', '--role', 'viewer');
   for (const id of [7001, 7002]) drivers.set(id, await product.login({ id }));
 });
 after(async () => {

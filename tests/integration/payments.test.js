@@ -2,8 +2,8 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
-const { Product } = require('../support/product.js');
-const { until } = require('../support/client.js');
+const { Product, gatewayId } = require('../support/product.js');
+const { everywhere, until } = require('../support/client.js');
 
 let product;
 let yookassa;
@@ -16,7 +16,6 @@ before(async () => {
 after(() => product.stop());
 
 const login = () => product.login({ id: ids.next().value });
-const gatewayId = (payment) => new URL(payment.confirmation_url).pathname.split('/').pop();
 const subscription = async (driver) => (await driver.get('/api/v1/subscription')).json;
 const untilActive = (driver) => until(async () => (await subscription(driver)).active, { what: 'access' });
 
@@ -85,9 +84,7 @@ const onlyPayment = async (driverId) => {
   assert.equal(rows.length, 1);
   return { id: rows[0][0], status: rows[0][1], gatewayId: rows[0][2] };
 };
-/** Wait until each worker says so: every request is a connection of its own, any of the two may take it. */
-const untilEverywhere = (check, what) => until(
-  async () => (await Promise.all(Array.from({ length: 12 }, check))).every(Boolean), { what });
+const untilEverywhere = (check, what) => until(() => everywhere(check), { what });
 const silence = () => yookassa.post('notifications', { url: '' });
 const listen = () => product.connectWebhooks();
 
@@ -302,12 +299,7 @@ test('a refused payment is canceled and gives nothing', async () => {
 });
 
 /** A refund as the merchant makes it in the gateway's cabinet. */
-function yookassaRefund(id, value) {
-  const call = { payment_id: id, amount: { value, currency: 'RUB' } };
-  const basic = Buffer.from('100500:test_simulated-secret-key').toString('base64');
-  const headers = { authorization: `Basic ${basic}`, 'idempotence-key': crypto.randomUUID(), 'content-type': 'application/json' };
-  return fetch(`${product.simulators.yookassa.url}/v3/refunds`, { method: 'POST', headers, body: JSON.stringify(call) });
-}
+const yookassaRefund = (id, value) => product.asShop('refunds', { payment_id: id, amount: { value, currency: 'RUB' } });
 
 test('a refund shortens the access', async () => {
   const driver = await login();

@@ -4,7 +4,7 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { Product } = require('../support/product.js');
-const { Panel, addAdmin } = require('../support/panel.js');
+const { Panel } = require('../support/panel.js');
 const { fillTables } = require('../support/big_tables.js');
 const { TELLING, heavyScans, plansOf } = require('../support/plans.js');
 const { walk } = require('../support/panel_walk.js');
@@ -19,7 +19,7 @@ before(async () => {
   await fillTables(product.postgres, { payments: ROWS });
   await product.fura.serve();
   await product.connectWebhooks();
-  panel = await new Panel(product.client).login(await addAdmin(product.fura, 'boss', '--no-totp'));
+  panel = await Panel.of(product, 'boss');
 });
 after(() => product?.stop());
 

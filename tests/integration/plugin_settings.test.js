@@ -4,9 +4,9 @@ const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { AppCopy } = require('../support/app_copy.js');
 const { Fura } = require('../support/fura.js');
-const { Panel, addAdmin } = require('../support/panel.js');
+const { Panel } = require('../support/panel.js');
 const { Product } = require('../support/product.js');
-const { until } = require('../support/client.js');
+const { everywhere, until } = require('../support/client.js');
 
 const SECRET = 'a-secret-nobody-may-ever-see-here';
 const CAREFUL = `return { name = "careful", version = "1.0.0", api = 1, stage = "rules", needs = { "timer" },
@@ -43,8 +43,8 @@ before(async () => {
   app.write('plugins/gate/plugin.lua', GATE);
   app.configure('{ careful = { factor = 2 }, gate = { closed = false } }');
   product = await Product.start({ root: app.root });
-  admin = await new Panel(product.client).login(await addAdmin(product.fura, 'boss', '--no-totp'));
-  viewer = await new Panel(product.client).login(await addAdmin(product.fura, 'guest', '--role', 'viewer', '--no-totp'));
+  admin = await Panel.of(product, 'boss');
+  viewer = await Panel.of(product, 'guest', '--role', 'viewer');
 });
 after(async () => {
   await product?.stop();
@@ -52,8 +52,7 @@ after(async () => {
 });
 
 const said = async (client = product.client) => (await client.get('/api/v1/tariffs')).headers['x-careful'];
-/** Every request is a new connection: any of the workers may take it. */
-const everywhere = async (wanted, client) => (await Promise.all(Array.from({ length: 12 }, () => said(client)))).every((word) => word === wanted);
+const allSay = (wanted, client) => everywhere(async () => (await said(client)) === wanted);
 const soon = (check, what) => until(check, { what, timeoutMs: 1000, stepMs: 20 });
 const page = async (who = admin, name = 'careful') => who.get(`/admin/plugins/${name}`);
 const versionOf = (text) => /name="version" value="([^"]+)"/.exec(text)[1];
@@ -91,9 +90,9 @@ test('a saved setting beats the conf file in all workers of two nodes within a s
   const other = new Fura({ root: app.root, env: product.serviceEnv() });
   context.after(() => other.stop());
   await other.serve();
-  assert.ok(await everywhere('quiet quiet 2 calm 0'));
+  assert.ok(await allSay('quiet quiet 2 calm 0'));
   assert.equal((await save({ word: 'loud', factor: '0,5', mood: 'wild' })).status, 303);
-  await soon(async () => (await everywhere('loud loud 0.5 wild 0')) && (await everywhere('loud loud 0.5 wild 0', other.client)), 'the new settings');
+  await soon(async () => (await allSay('loud loud 0.5 wild 0')) && (await allSay('loud loud 0.5 wild 0', other.client)), 'the new settings');
   assert.deepEqual(await trail('setting.changed'), [['boss', 'plugins.careful.factor', 'null', '0.5'],
     ['boss', 'plugins.careful.mood', 'null', '"wild"'], ['boss', 'plugins.careful.word', 'null', '"loud"']]);
   const { text } = await page();
@@ -111,7 +110,7 @@ test('a start beginning anew ends what the one before began', async () => {
 test('a reload and a new worker keep the settings of the panel from their first request on', async () => {
   for (let n = 0; n < 3; n++) {
     assert.equal((await product.fura.command('reload')).code, 0);
-    assert.ok(await everywhere('loud loud 0.5 wild 0'), 'never once the word of the file');
+    assert.ok(await allSay('loud loud 0.5 wild 0'), 'never once the word of the file');
   }
 });
 
@@ -126,7 +125,7 @@ test('what the schema refuses changes nothing, and each field says what is wrong
   const many = await save({ factor: 'много' });
   assert.match(fieldOf(many.text, 'factor'), /нужно число/);
   assert.deepEqual(await stored(), before);
-  assert.ok(await everywhere('loud loud 0.5 wild 0'));
+  assert.ok(await allSay('loud loud 0.5 wild 0'));
 });
 
 test('what the plugin\'s own start refuses changes nothing', async () => {
@@ -136,7 +135,7 @@ test('what the plugin\'s own start refuses changes nothing', async () => {
   assert.match(answer.text, /плагин не принял такие настройки/);
   assert.match(answer.text, /start does not like that word/);
   assert.deepEqual(await stored(), before);
-  assert.ok(await everywhere('loud loud 0.5 wild 0'));
+  assert.ok(await allSay('loud loud 0.5 wild 0'));
 });
 
 test('settings that somebody else changed meanwhile are not overwritten unseen', async () => {
@@ -156,19 +155,19 @@ test('of two who save at the same moment one is told', async () => {
 
 test('«как в файле» brings the value of the file back', async () => {
   assert.equal((await reset('factor')).status, 303);
-  await soon(() => everywhere('loud loud 2 wild 0'), 'the factor of the file');
+  await soon(() => allSay('loud loud 2 wild 0'), 'the factor of the file');
   assert.equal((await save({ word: '', mood: 'calm' })).status, 303, 'an empty text and the value of the file do it too');
-  await soon(() => everywhere('quiet quiet 2 calm 0'), 'the file');
+  await soon(() => allSay('quiet quiet 2 calm 0'), 'the file');
   assert.deepEqual(await stored(), []);
   assert.match((await admin.get('/admin/plugins/careful?done=as_in_file')).text, /Снова как в файле/);
 });
 
 test('a secret goes in sealed and never comes out', async () => {
   assert.equal((await save({ key: SECRET })).status, 303);
-  await soon(() => everywhere(`quiet quiet 2 calm ${SECRET.length}`), 'the key');
+  await soon(() => allSay(`quiet quiet 2 calm ${SECRET.length}`), 'the key');
   assert.deepEqual((await stored()), [['plugins.careful.key', 'secret', '']]);
   assert.equal((await save({ key: '', factor: '3' })).status, 303, 'an empty field keeps it');
-  await soon(() => everywhere(`quiet quiet 3 calm ${SECRET.length}`), 'the factor beside it');
+  await soon(() => allSay(`quiet quiet 3 calm ${SECRET.length}`), 'the factor beside it');
   const refused = await save({ key: SECRET, factor: '-3' });
   assert.equal(refused.status, 422);
   for (const text of [refused.text, (await page()).text, (await admin.get('/admin/audit')).text, (await admin.get('/admin/rules')).text]) {
@@ -178,12 +177,12 @@ test('a secret goes in sealed and never comes out', async () => {
   assert.ok(!product.fura.log.includes(SECRET));
   await reset('key');
   await reset('factor');
-  await soon(() => everywhere('quiet quiet 2 calm 0'), 'the file');
+  await soon(() => allSay('quiet quiet 2 calm 0'), 'the file');
 });
 
 test('a plugin that is switched off is passed over everywhere until it is switched on', async () => {
   assert.equal((await admin.send('/admin/plugins/careful/switch', { enabled: 'false' })).status, 303);
-  await soon(() => everywhere(undefined), 'no plugin');
+  await soon(() => allSay(undefined), 'no plugin');
   assert.equal((await product.client.get('/plugins/careful/here')).status, 404);
   assert.match((await product.fura.command('jobs', 'run', 'careful.look')).output, /switched off/);
   await product.postgres.query("INSERT INTO outbox (kind, chat_key, payload) VALUES ('plugin:careful', 'q', '{\"data\": {}}')");
@@ -193,7 +192,7 @@ test('a plugin that is switched off is passed over everywhere until it is switch
   assert.match((await product.fura.command('plugins')).stdout, /switched off: fura settings unset plugins\.careful/);
   assert.match((await admin.get('/admin/rules')).text, /careful[^]*выключен/);
   assert.equal((await admin.send('/admin/plugins/careful/switch', { enabled: 'true' })).status, 303);
-  await soon(() => everywhere('quiet quiet 2 calm 0'), 'the plugin again');
+  await soon(() => allSay('quiet quiet 2 calm 0'), 'the plugin again');
   assert.equal((await product.client.get('/plugins/careful/here')).status, 200);
 });
 
@@ -204,16 +203,16 @@ test('a gate is closed and opened by the panel, and one who shut himself out ope
   await soon(async () => (await admin.get('/admin/')).status === 503, 'a panel that was closed too');
   const end = await product.fura.command('settings', 'unset', 'plugins.gate.closed');
   assert.equal(end.code, 0, end.output);
-  await soon(() => everywhere('quiet quiet 2 calm 0'), 'the end of it');
+  await soon(() => allSay('quiet quiet 2 calm 0'), 'the end of it');
   assert.equal((await product.fura.command('settings', 'unset', 'plugins.gate.open_paths')).code, 0);
 });
 
 test('a stored value that the plugin no longer understands is left out and said, and the server runs', async () => {
   assert.equal((await save({ word: 'loud' })).status, 303);
-  await soon(() => everywhere('loud loud 2 calm 0'), 'the word');
+  await soon(() => allSay('loud loud 2 calm 0'), 'the word');
   app.edit('plugins/careful/plugin.lua', 'default = "quiet", max = 20', 'default = "quiet", max = 5, check = function(w) return w == "loud" and "is too loud" or nil end');
   assert.equal((await product.fura.command('reload')).code, 0);
-  await soon(() => everywhere('quiet quiet 2 calm 0'), 'the file');
+  await soon(() => allSay('quiet quiet 2 calm 0'), 'the file');
   await until(async () => /не действуют[^]*is too loud/.test((await page()).text), { what: 'the page to say so' });
   assert.equal((await reset('word')).status, 303);
   await until(async () => !/не действуют/.test((await page()).text), { what: 'peace' });
@@ -245,7 +244,7 @@ test('a viewer reads the settings and changes none', async () => {
 test('the command line sets and shows them too', async () => {
   const end = await product.fura.commandWith('1.5\n', 'settings', 'set', 'plugins.careful.factor');
   assert.equal(end.code, 0, end.output);
-  await soon(() => everywhere('quiet quiet 1.5 calm 0'), 'the factor');
+  await soon(() => allSay('quiet quiet 1.5 calm 0'), 'the factor');
   assert.match((await product.fura.command('settings', 'list')).stdout, /plugins\.careful\.factor +json +1\.5/);
   assert.equal((await product.fura.commandWith('-1\n', 'settings', 'set', 'plugins.careful.factor')).code, 1);
   assert.equal((await product.fura.command('settings', 'unset', 'plugins.careful.factor')).code, 0);

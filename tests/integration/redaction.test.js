@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { Product } = require('../support/product.js');
+const { Product, gatewayId } = require('../support/product.js');
 const { Fura, ROOT, SETTINGS } = require('../support/fura.js');
 const { Panel, addAdmin } = require('../support/panel.js');
 const { must, tempFolder } = require('../support/child.js');
@@ -56,7 +56,7 @@ async function buyWithReceipt() {
   assert.equal(set.code, 0, set.output);
   await until(async () => (await driver.post('/api/v1/payments', { tariff: '1_month' })).status === 422, { what: 'receipts' });
   const { json } = await driver.post('/api/v1/payments', { tariff: '1_month', email: EMAIL }, { 'idempotency-key': crypto.randomUUID() });
-  const id = new URL(json.confirmation_url).pathname.split('/').pop();
+  const id = gatewayId(json);
   await product.control('yookassa').post('notifications', { url: '' });
   await product.control('yookassa').post('pay', { id });
   assert.equal((await notify({ id, status: 'succeeded' })).status, 200);

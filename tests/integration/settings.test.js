@@ -4,7 +4,7 @@ const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { Product } = require('../support/product.js');
 const { Fura } = require('../support/fura.js');
-const { until } = require('../support/client.js');
+const { everywhere, until } = require('../support/client.js');
 
 let product;
 before(async () => { product = await Product.start({ env: { FURA_RATE_LIMITS: 'off' } }); });
@@ -12,8 +12,6 @@ after(() => product.stop());
 
 const soon = (check, what) => until(check, { what, timeoutMs: 1000, stepMs: 10 });
 const flagsOf = async (client) => (await client.get('/api/v1/me')).json.flags;
-/** The same answer from each worker: every request is a new connection, any of the two may take it. */
-const everywhere = async (check) => (await Promise.all(Array.from({ length: 12 }, check))).every(Boolean);
 
 test('a flag is seen by all workers of two nodes within a second', async (context) => {
   const other = new Fura({ env: { ...product.serviceEnv(), FURA_RATE_LIMITS: 'off' } });

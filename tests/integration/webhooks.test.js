@@ -3,7 +3,7 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
-const { Product } = require('../support/product.js');
+const { Product, gatewayId } = require('../support/product.js');
 const { until } = require('../support/client.js');
 const vectors = require('../vectors/yookassa.json');
 
@@ -69,7 +69,7 @@ test('a true notification counts although a forged one like it came before', asy
   const yookassa = product.control('yookassa');
   await yookassa.post('notifications', { url: '' });
   const { json } = await driver.post('/api/v1/payments', { tariff: '1_month' });
-  const id = new URL(json.confirmation_url).pathname.split('/').pop();
+  const id = gatewayId(json);
   const told = JSON.stringify({ ...notification, object: { id, status: 'succeeded' } });
   assert.equal((await from(GATEWAY, told)).status, 200);
   const outcome = () => product.postgres.value(`SELECT coalesce(outcome, '') FROM payment_inbox WHERE object_id = '${id}'`);
@@ -88,12 +88,9 @@ test('a refund that overtakes the payment waits for nothing: both count', async 
   const yookassa = product.control('yookassa');
   await yookassa.post('notifications', { url: '' });
   const { json } = await driver.post('/api/v1/payments', { tariff: '1_month' });
-  const id = new URL(json.confirmation_url).pathname.split('/').pop();
+  const id = gatewayId(json);
   await yookassa.post('pay', { id });
-  const basic = Buffer.from('100500:test_simulated-secret-key').toString('base64');
-  const refund = await (await fetch(`${product.simulators.yookassa.url}/v3/refunds`, { method: 'POST',
-    body: JSON.stringify({ payment_id: id, amount: { value: '100.00', currency: 'RUB' } }),
-    headers: { authorization: `Basic ${basic}`, 'idempotence-key': crypto.randomUUID(), 'content-type': 'application/json' } })).json();
+  const refund = await product.asShop('refunds', { payment_id: id, amount: { value: '100.00', currency: 'RUB' } });
   await from(GATEWAY, JSON.stringify({ type: 'notification', event: 'refund.succeeded', object: refund }));
   const shown = async () => (await driver.get(`/api/v1/payments/${json.payment_id}`)).json.status;
   await until(async () => (await shown()) === 'partially_refunded', { what: 'both to count' });
@@ -103,7 +100,6 @@ test('a refund that overtakes the payment waits for nothing: both count', async 
 // ---- forgeries ----
 
 const gateway = () => product.control('yookassa');
-const gatewayId = (payment) => new URL(payment.confirmation_url).pathname.split('/').pop();
 
 /** A payment whose end only we tell of. */
 async function buy(id, tariff = '1_month') {
@@ -177,10 +173,7 @@ test('a refund of one payment told as that of another takes nothing from the oth
     await tell({ id: bought.id, status: 'succeeded' });
     await until(async () => (await bought.driver.get('/api/v1/subscription')).json.active, { what: 'access' });
   }
-  const basic = Buffer.from('100500:test_simulated-secret-key').toString('base64');
-  const refund = await (await fetch(`${product.simulators.yookassa.url}/v3/refunds`, { method: 'POST',
-    body: JSON.stringify({ payment_id: one.id, amount: { value: '499.00', currency: 'RUB' } }),
-    headers: { authorization: `Basic ${basic}`, 'idempotence-key': crypto.randomUUID(), 'content-type': 'application/json' } })).json();
+  const refund = await product.asShop('refunds', { payment_id: one.id, amount: { value: '499.00', currency: 'RUB' } });
   await tell({ ...refund, payment_id: other.id }, 'refund.succeeded');
   await looked(refund.id);
   await until(async () => await trail('payment.webhook_mismatch', refund.id) > 0, { what: 'the trail' });
@@ -191,10 +184,8 @@ test('a refund of one payment told as that of another takes nothing from the oth
 
 test('a payment that is none of ours is kept for a day, then given up', async () => {
   const yookassa = product.control('yookassa');
-  const basic = Buffer.from('100500:test_simulated-secret-key').toString('base64');
   const order = { amount: { value: '499.00', currency: 'RUB' }, capture: true, confirmation: { type: 'redirect', return_url: 'http://127.0.0.1/' } };
-  const made = await (await fetch(`${product.simulators.yookassa.url}/v3/payments`, { method: 'POST', body: JSON.stringify(order),
-    headers: { authorization: `Basic ${basic}`, 'idempotence-key': crypto.randomUUID(), 'content-type': 'application/json' } })).json();
+  const made = await product.asShop('payments', order);
   await yookassa.post('pay', { id: made.id });
   await from(GATEWAY, JSON.stringify({ ...notification, object: { id: made.id, status: 'succeeded' } }));
   const row = async () => (await product.postgres.query(

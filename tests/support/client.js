@@ -92,4 +92,9 @@ async function until(check, { what = 'condition', timeoutMs = 60000, stepMs = 25
   }
 }
 
-module.exports = { Client, until };
+/** Does it hold at each worker? Every request is a connection of its own, and any of them may take it. */
+async function everywhere(check) {
+  return (await Promise.all(Array.from({ length: 12 }, check))).every(Boolean);
+}
+
+module.exports = { Client, everywhere, until };

@@ -67,4 +67,4 @@ function apply(app, { hunks: parts }) {
   for (const { file, from, to } of parts) app.edit(file, from, to);
 }
 
-module.exports = { apply, blocks, edits, pictures, steps, timeless };
+module.exports = { apply, edits, pictures, steps, timeless };

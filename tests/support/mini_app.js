@@ -1,6 +1,7 @@
 'use strict';
 // The Mini App in a browser, as drivers see it: themes, the address Telegram opens, and waiting for what is on the screen.
 const { Browser, press, telegramCalls } = require('./browser.js');
+const { gatewayId } = require('./product.js');
 
 const THEMES = {
   light: {
@@ -62,4 +63,19 @@ async function openCargo(page, card = cards(page).first()) {
   await page.waitForSelector('#sheet .route');
 }
 
-module.exports = { MiniApp, THEMES, address, cards, cargoId, openCargo, press, telegramCalls, untilListed };
+/** Ask for the list with these filters, as its form does. */
+const ask = (page, filters) => page.evaluate((values) => {
+  window.htmx.ajax('GET', `/api/v1/cargos?${new URLSearchParams(values)}`, { target: '#results', swap: 'outerHTML' });
+}, filters);
+
+/** Begin to pay for the tariff that is chosen; gives what the gateway calls the payment. */
+async function toPayment(page) {
+  await untilListed(page);
+  await page.click('.bar a');
+  await page.waitForSelector('.tariff');
+  await press(page, 'MainButton');
+  await page.waitForSelector('#pay-state');
+  return gatewayId({ confirmation_url: await page.locator('#pay-screen a.main').getAttribute('href') });
+}
+
+module.exports = { MiniApp, THEMES, address, ask, cards, cargoId, openCargo, press, telegramCalls, toPayment, untilListed };

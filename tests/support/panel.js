@@ -13,6 +13,11 @@ function unbase32(text) {
   return Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
 }
 
+/** A piece of HTML as the text it stands for. */
+function unescape(html) {
+  return html.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&');
+}
+
 /** RFC 6238, independent of the server's own. */
 function oneTimeCode(secret, at = Date.now()) {
   const step = Buffer.alloc(8);
@@ -31,6 +36,11 @@ async function addAdmin(fura, login, ...options) {
 }
 
 class Panel {
+  /** Somebody new, logged in; options are those of `fura admin add`. */
+  static async of(product, login, ...options) {
+    return new Panel(product.client).login(await addAdmin(product.fura, login, '--no-totp', ...options));
+  }
+
   constructor(client) {
     this.origin = client.url;
     this.client = new Client(client.url, { accept: 'text/html' });
@@ -76,4 +86,4 @@ class Panel {
   }
 }
 
-module.exports = { PASSWORD, Panel, addAdmin, oneTimeCode };
+module.exports = { PASSWORD, Panel, addAdmin, oneTimeCode, unescape };

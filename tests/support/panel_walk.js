@@ -2,6 +2,7 @@
 // Every address of the panel that reads a large table, found on its own pages: each filter they offer with each choice, alone and
 // together with every other field, each order, both ends and the middle of a list, the search, the file, the summary.
 const { DRIVER } = require('./big_tables.js');
+const { unescape } = require('./panel.js');
 
 const LISTS = ['payments', 'subscriptions', 'promo-codes', 'drivers', 'outbox', 'audit'];
 const DAY_MS = 86400000;
@@ -16,7 +17,6 @@ const TYPED_OF = {
   'promo-codes': { q: ['CODE0000', 'NOSUCH'] }, outbox: { q: [String(DRIVER + 77), '1'] }, audit: { q: ['tariffs', String(DRIVER + 77)] },
 };
 
-const unescape = (text) => text.replaceAll('&amp;', '&');
 const address = (path, fields) => `${path}?${new URLSearchParams(fields)}`;
 
 /** The fields of a list's form: {name, values}. */
@@ -58,7 +58,7 @@ function* depths() {
   const middle = { payments: [at, '80000000-0000-4000-8000-000000000000'], audit: [at, '5000'], subscriptions: [at, String(DRIVER)],
     drivers: [at, String(DRIVER)], outbox: ['5000', '5000'] };
   for (const [list, [sort, key]] of Object.entries(middle)) {
-    for (const backward of [false, true]) yield { list, path: address(`/admin/${list}`, { cursor: cursor(sort, key, 5001, backward) }) };
+    for (const backward of [false, true]) yield address(`/admin/${list}`, { cursor: cursor(sort, key, 5001, backward) });
   }
 }
 
@@ -82,7 +82,7 @@ async function* ofList(panel, list) {
 /** {kind, path}: kind is list, csv, page, search or summary. */
 async function* walk(panel, postgres) {
   for (const list of LISTS) for await (const path of ofList(panel, list)) yield { kind: path.includes('.csv') ? 'csv' : 'list', path };
-  for (const { path } of depths()) yield { kind: 'list', path };
+  for (const path of depths()) yield { kind: 'list', path };
   yield { kind: 'csv', path: '/admin/payments.csv' };
   const [[payment, gateway]] = await postgres.query("SELECT id, gateway_id FROM payments WHERE status = 'partially_refunded' LIMIT 1");
   for (const find of [String(DRIVER + 77), '@driver77', 'ярополк', 'никого', payment, gateway, 'CODE00000007']) yield { kind: 'search', path: address('/admin/search', { find }) };

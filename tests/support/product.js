@@ -1,5 +1,6 @@
 'use strict';
 // Everything a black-box test needs, started in one call: PostgreSQL, Redis, the simulators and the server on top.
+const crypto = require('node:crypto');
 const { Postgres } = require('./postgres.js');
 const { Redis } = require('./redis.js');
 const { Fura, SETTINGS } = require('./fura.js');
@@ -7,6 +8,9 @@ const { Client, until } = require('./client.js');
 const { initData } = require('./initdata.js');
 const { keepSecret, mustHideSecrets } = require('./secrets.js');
 const simulators = require('../simulators/run.js');
+
+/** What the gateway calls a payment that our API has answered with. */
+const gatewayId = (payment) => new URL(payment.confirmation_url).pathname.split('/').pop();
 
 class Product {
   /** options: {env, conf, root: another application folder, serve: false to only prepare, simulators: options of run.js, ready: false not to wait,
@@ -66,6 +70,14 @@ class Product {
     };
   }
 
+  /** As the merchant does it at the gateway, past the server: asShop('refunds', {payment_id, amount}); gives the gateway's answer. */
+  async asShop(what, body) {
+    const basic = Buffer.from(`${SETTINGS.YOOKASSA_SHOP_ID}:${SETTINGS.YOOKASSA_SECRET_KEY}`).toString('base64');
+    const headers = { authorization: `Basic ${basic}`, 'idempotence-key': crypto.randomUUID(), 'content-type': 'application/json' };
+    const answer = await fetch(`${this.simulators.yookassa.url}/v3/${what}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    return answer.json();
+  }
+
   /** How often a simulator was asked: counts('cargotech')['GET /v2/cargos/views'] */
   counts(name) {
     return { ...this.simulators[name].counts };
@@ -96,8 +108,7 @@ class Product {
   async buyAccess(driver, tariff = '1_month') {
     const { status, json, text } = await driver.post('/api/v1/payments', { tariff });
     if (status !== 201) throw new Error(`payment: ${status} ${text}`);
-    const id = new URL(json.confirmation_url).pathname.split('/').pop();
-    await this.control('yookassa').post('pay', { id });
+    await this.control('yookassa').post('pay', { id: gatewayId(json) });
     const active = async () => (await driver.get('/api/v1/subscription')).json?.active;
     await until(active, { what: 'access after the payment' });
     return json;
@@ -117,4 +128,4 @@ class Product {
   }
 }
 
-module.exports = { Product };
+module.exports = { Product, gatewayId };
