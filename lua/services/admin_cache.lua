@@ -1,7 +1,9 @@
 --- The exchange's access, and what Redis holds of one driver, for the panel: ages, sizes, contents. No secret is read.
 local admin_trail = require "services.admin_trail"
 local breaker = require "services.breaker"
+local cargo_pages = require "services.cargo_pages"
 local cargo_token = require "services.cargo_token"
+local copies = require "services.copies"
 local failure = require "kit.failure"
 local host = host
 
@@ -26,16 +28,16 @@ end
 
 -- The page a list points to: its size, and the ids of its cargos.
 local function page_of(key)
-  local packed = type(key) == "string" and host.redis.command("GET", key)
-  if type(packed) ~= "string" then return { bytes = 0, ids = {}, count = 0 } end
-  local answer = host.json.decode(packed:match "^[%d%.]+\n(.*)$" or "")
+  local copy = type(key) == "string" and copies.peek { key = key, fresh_s = 0 }
+  if not copy then return { bytes = 0, ids = {}, count = 0 } end
+  local answer = cargo_pages.body(copy)
   local data = type(answer) == "table" and type(answer.data) == "table" and answer.data or {}
   local ids = {}
   for i = 1, math.min(#data, MAX_IDS) do
     local id = type(data[i]) == "table" and data[i].id
     ids[#ids + 1] = type(id) == "number" and ("%.0f"):format(id) or tostring(id or "?")
   end
-  return { bytes = #packed, ids = ids, count = #data }
+  return { bytes = #copy.stamp + 1 + #copy.text, ids = ids, count = #data }
 end
 
 local function list_of(key)

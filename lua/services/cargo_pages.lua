@@ -9,6 +9,7 @@ local cargo_pages = {}
 
 local PREFETCH_EVERY_MS = 60000
 local MAX_OFFSET = 10000
+local MAX_BYTES = 8 * 1024 * 1024
 
 -- ---- queries ----
 
@@ -94,9 +95,14 @@ function cargo_pages.meta(filters, found, total)
   }
 end
 
+--- What CargoTech said, of a stored copy of a page.
+function cargo_pages.body(copy)
+  return host.json.decode(copy.text, { max_bytes = MAX_BYTES })
+end
+
 --- {cargos, meta, fetched_at} of a stored copy.
 function cargo_pages.decode(copy, prepared)
-  local body = host.json.decode(copy.text, { max_bytes = 8 * 1024 * 1024 })
+  local body = cargo_pages.body(copy)
   local data = type(body) == "table" and body.data
   local cargos = type(data) == "table" and data or {}
   local size = type(body.meta) == "table" and body.meta.size
