@@ -9,7 +9,8 @@
 ---   }
 ---
 --- `reader` (values → input, or nil and a failure) replaces the reading by field tables; `raw_input` leaves it out.
---- Calling it checks the input, runs it, and outside production checks the output too.
+--- `admit` (context → true, or nil and a failure) decides who may ask, before anything is said of what they ask.
+--- Calling it admits, checks the input, runs it, and outside production checks the output too.
 local host = host
 local failure = require "kit.failure"
 local schema = require "kit.schema"
@@ -34,11 +35,13 @@ function Contract:read(values)
   return nil, failure("invalid_input", { fields = problems })
 end
 
---- Run with an input already read. The context says on whose behalf: driver_id, address, agent, request_id, language.
---- @return table? output
---- @return table? failure  its code is one of `errors`
-function Contract:run_checked(input, context)
-  local output, problem = self.run(input, context or {})
+local function admits(contract, context)
+  if not contract.admit then return true end
+  return contract.admit(context)
+end
+
+local function run(self, input, context)
+  local output, problem = self.run(input, context)
   if output == nil then
     problem = failure.of(problem)
     problem.status = problem.status or self.errors[problem.code]
@@ -51,11 +54,25 @@ function Contract:run_checked(input, context)
   return output
 end
 
+--- Run with an input already read. The context says on whose behalf: driver_id, address, agent, request_id, language.
+--- @return table? output
+--- @return table? failure  its code is one of `errors`
+function Contract:run_checked(input, context)
+  context = context or {}
+  local ok, problem = admits(self, context)
+  if not ok then return nil, problem end
+  return run(self, input, context)
+end
+
 --- Read and run.
 function Contract:__call(values, context)
-  local input, problem = self:read(values or {})
+  context = context or {}
+  local ok, problem = admits(self, context)
+  if not ok then return nil, problem end
+  local input
+  input, problem = self:read(values or {})
   if not input then return nil, problem end
-  return self:run_checked(input, context)
+  return run(self, input, context)
 end
 
 --- @param promise table

@@ -143,10 +143,7 @@ end
 --- The same rows as a file.
 function lists.csv(list)
   return function(context)
-    local checked, problem = list.export:read(context.query)
-    if not checked then return nil, problem end
-    local allowed
-    allowed, problem = list.export:run_checked(checked, context) -- gives the function that walks the rows
+    local allowed, problem = list.export(context.query, context) -- gives the function that walks the rows
     if not allowed then return nil, problem end
     return {
       file_name = list.nav .. ".csv",
