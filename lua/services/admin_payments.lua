@@ -5,7 +5,6 @@ local admin_trail = require "services.admin_trail"
 local failure = require "kit.failure"
 local host = host
 local refunds = require "services.refunds"
-local rules = require "kit.rules"
 local settling = require "services.payment_settling"
 local tariffs = require "services.tariffs"
 local yookassa = require "services.yookassa"
@@ -116,20 +115,9 @@ function admin_payments.refund_effect(id, amount)
   local payment, problem = admin_payments.find(id)
   if not payment then return nil, problem end
   if amount < 1 or amount > payment.rest_kopecks then return nil, failure "refund_too_large" end
-  local facts
-  facts, problem = host.pg.one([[
-    SELECT coalesce(-sum(taken.days), 0)::int AS taken_days,
-      coalesce(max(ceil(extract(epoch FROM bought.expires_after - now()) / $2)), 0)::int AS left_days
-    FROM subscription_grants AS bought
-    LEFT JOIN subscription_grants AS taken ON taken.source = 'refund'
-      AND taken.source_id = ANY (ARRAY(SELECT id::text FROM refunds WHERE payment_id = $1::uuid))
-    WHERE bought.source = 'payment' AND bought.source_id = $1::text]], id, DAY_S)
-  if not facts then return nil, failure("database_unavailable", { text = tostring(problem) }) end
-  local days = rules.refunds.days_to_take {
-    amount_kopecks = payment.amount_kopecks, days = payment.days, refunded_kopecks = payment.refunded_kopecks + amount,
-    taken_days = facts.taken_days,
-    unused_days = math.max(0, math.min(payment.days, facts.left_days) - facts.taken_days),
-  }
+  local days
+  days, problem = settling.days_to_take(host.pg.one, payment, payment.refunded_kopecks + amount)
+  if not days then return nil, failure("database_unavailable", { text = tostring(problem) }) end
   return { days = days, expires_at = payment.expires_at and payment.expires_at - days * DAY_S, amount_kopecks = amount,
     rest_kopecks = payment.rest_kopecks }
 end
@@ -148,7 +136,7 @@ function admin_payments.refund(order, actor)
   local fresh, problem = use_form(order.key)
   if fresh == nil then return nil, problem end
   if not fresh then return { status = "sent before" } end
-  return refunds.ask(order.id, order.amount, { type = "admin", id = actor.admin.login }, order.reason, actor)
+  return refunds.ask(order.id, order.amount, admin_trail.actor(actor), order.reason, actor)
 end
 
 --- Ask the gateway what became of it and act on that.

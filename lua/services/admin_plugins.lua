@@ -1,4 +1,6 @@
 --- One plugin as the panel shows it: its settings with where each comes from, and changing them.
+local admin_settings = require "services.admin_settings"
+local admin_trail = require "services.admin_trail"
 local failure = require "kit.failure"
 local host = host
 local plugin_settings = require "services.plugin_settings"
@@ -11,18 +13,14 @@ local function unavailable(problem)
   return nil, failure("database_unavailable", { text = tostring(problem), retry_after_s = 5 })
 end
 
-local function actor_of(context)
-  return { type = "admin", id = context.admin.login }
-end
-
 -- ---- what is stored ----
 
 local ROWS = [[
   SELECT name, kind, value, updated_at, updated_by FROM settings
   WHERE name = 'plugins.' || $1::text OR name LIKE 'plugins.' || replace($1::text, '_', '\_') || '.%' ORDER BY name]]
 
-local function rows_of(db, name)
-  local query = db == host.pg and db.query or function(...) return db:query(...) end
+-- `query`: of a transaction, or host.pg.query.
+local function rows_of(query, name)
   local rows, problem = query(ROWS, name)
   if not rows then return nil, problem end
   local by_name = {}
@@ -105,12 +103,11 @@ function admin_plugins.find(name)
   local plugin, problem = plugin_settings.find(name)
   if not plugin then return nil, problem end
   local rows
-  rows, problem = rows_of(host.pg, name)
+  rows, problem = rows_of(host.pg.query, name)
   if not rows then return unavailable(problem) end
   local switch = rows[plugin_settings.name(name)]
-  return { name = name, about = about_of(name), about_text = plugin.definition.about_ru or plugin.definition.about,
-    fields = fields_of(plugin, rows), orphans = orphans_of(plugin, rows), is_off = switch ~= nil and switch.value == false,
-    switch = switch, version = version_of(rows) }
+  return { name = name, about = about_of(name), fields = fields_of(plugin, rows), orphans = orphans_of(plugin, rows),
+    is_off = switch ~= nil and switch.value == false, switch = switch, version = version_of(rows) }
 end
 
 --- Its fields as the schema has them: key → field.
@@ -131,11 +128,11 @@ end
 
 -- Only what differs from what is in force; a value that the file gives too needs no override.
 local function changes_of(plugin, wanted, rows)
-  local by_file, stored = plugin_settings.read(plugin, {}) or {}, overrides_of(plugin, rows)
+  local by_file = plugin_settings.read(plugin, {}) or {}
   local changes, overrides = {}, overrides_of(plugin, rows)
   for key, item in pairs(wanted) do
     local now = by_file[key]
-    if stored[key] ~= nil then now = stored[key] end
+    if overrides[key] ~= nil then now = overrides[key] end
     local value = item.value
     if value ~= nil and same(value, by_file[key]) then value = nil end
     if item.value ~= nil and not same(item.value, now) or item.value == nil and row_of(rows, plugin, key) then
@@ -149,7 +146,7 @@ end
 
 local function unchanged_since(name, version)
   return function(tx)
-    local rows, problem = rows_of(tx, name)
+    local rows, problem = rows_of(function(...) return tx:query(...) end, name)
     if not rows then return nil, problem end
     if version_of(rows) ~= version then return nil, failure "changed_meanwhile" end
     return true
@@ -165,7 +162,7 @@ function admin_plugins.save(name, wanted, version, context)
   local plugin, problem = plugin_settings.find(name)
   if not plugin then return nil, problem end
   local rows
-  rows, problem = rows_of(host.pg, name)
+  rows, problem = rows_of(host.pg.query, name)
   if not rows then return unavailable(problem) end
   if version_of(rows) ~= version then return nil, failure "changed_meanwhile" end
   local changes, overrides = changes_of(plugin, wanted, rows)
@@ -173,14 +170,14 @@ function admin_plugins.save(name, wanted, version, context)
   local problems = plugin_settings.try(plugin, overrides)
   if #problems > 0 then return nil, failure("settings_refused", { problems = problems }) end
   local done
-  done, problem = settings.set_all(changes, actor_of(context), context, unchanged_since(name, version))
+  done, problem = settings.set_all(changes, admin_trail.actor(context), context, unchanged_since(name, version))
   if not done then return nil, problem end
   return { changed = #changes }
 end
 
 --- Forget what is stored for a setting that the plugin has no more.
 function admin_plugins.drop(name, key, context)
-  return settings.set(("plugins.%s.%s"):format(name, key), nil, actor_of(context), context)
+  return admin_settings.set(("plugins.%s.%s"):format(name, key), nil, context)
 end
 
 --- Switch a plugin off, or on again.
@@ -189,7 +186,7 @@ function admin_plugins.switch(name, enabled, context)
   if not plugin then return nil, problem end
   local value
   if not enabled then value = false end
-  return settings.set(plugin_settings.name(name), value, actor_of(context), context)
+  return admin_settings.set(plugin_settings.name(name), value, context)
 end
 
 return admin_plugins

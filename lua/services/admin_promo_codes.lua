@@ -1,5 +1,6 @@
 --- Promo codes as the panel shows them: the list, and who used one or was refused.
 local admin_list = require "services.admin_list"
+local admin_trail = require "services.admin_trail"
 local failure = require "kit.failure"
 local host = host
 local promo_codes = require "services.promo_codes"
@@ -40,16 +41,12 @@ function admin_promo_codes.find(code)
   return row
 end
 
-local function actor_of(context)
-  return { type = "admin", id = context.admin.login }
-end
-
 function admin_promo_codes.create(wanted, context)
-  return promo_codes.create(wanted, actor_of(context), context)
+  return promo_codes.create(wanted, admin_trail.actor(context), context)
 end
 
 function admin_promo_codes.close(code, context)
-  return promo_codes.deactivate(code, actor_of(context), context)
+  return promo_codes.deactivate(code, admin_trail.actor(context), context)
 end
 
 return admin_promo_codes

@@ -7,10 +7,6 @@ local settings = require "services.settings"
 
 local admin_settings = {}
 
-local function actor_of(context)
-  return { type = "admin", id = context.admin.login }
-end
-
 local function unavailable(problem)
   return nil, failure("database_unavailable", { text = tostring(problem), retry_after_s = 5 })
 end
@@ -28,16 +24,16 @@ function admin_settings.show()
   }
 end
 
---- What a form was made of: it changes with every change of the row. "" for one that is not stored.
+--- What a form was made of: it changes with every change of the row. "new" for one that is not stored.
 --- @param row? {updated_at: number}
 function admin_settings.version(row)
-  return row and row.updated_at and ("%.6f"):format(row.updated_at) or ""
+  return row and row.updated_at and ("%.6f"):format(row.updated_at) or "new"
 end
 
 --- Change one setting; its trail is written with it.
 --- @param version? string  of the form it comes from; nil: whatever is stored
 function admin_settings.set(name, value, context, version)
-  return settings.set_all({ { name = name, value = value } }, actor_of(context), context, version and function(tx)
+  return settings.set_all({ { name = name, value = value } }, admin_trail.actor(context), context, version and function(tx)
     local row, problem = tx:one("SELECT updated_at FROM settings WHERE name = $1", name)
     if problem then return nil, problem end
     if admin_settings.version(row) ~= version then return nil, failure "changed_meanwhile" end

@@ -36,6 +36,11 @@ function admin_trail.of(target_type, target_id)
     WHERE target_type = $1 AND target_id = $2 ORDER BY created_at DESC LIMIT 20]], target_type, target_id)
 end
 
+--- Who an admin is to a service: `context` is that of the request.
+function admin_trail.actor(context)
+  return { type = "admin", id = context.admin.login }
+end
+
 --- What an admin did: `actor` is the context of the request.
 --- @param db? PgTransaction
 function admin_trail.write(actor, entry, db)

@@ -231,25 +231,31 @@ local function find_refund(tx, object, payment, amount, own_id)
     RETURNING id, amount_kopecks, status, gateway_id]], host.crypto.uuid(), payment.id, amount)
 end
 
--- Days of the paid period that are not used yet, and those that earlier refunds took.
-local function days_left_of(tx, payment)
-  return tx:one([[
+--- How many days a refund takes: of the paid period those that are not used yet count, without those that earlier refunds took.
+--- @param one fun(sql: string, ...): table?, table?  of a transaction, or host.pg.one
+--- @param payment {id: string, amount_kopecks: integer, days: integer}
+--- @param refunded integer  kopecks, with this refund
+--- @return integer? days
+--- @return table? failure  of the database
+function settling.days_to_take(one, payment, refunded)
+  local facts, problem = one([[
     SELECT coalesce(-sum(taken.days), 0)::int AS taken_days,
       coalesce(max(ceil(extract(epoch FROM bought.expires_after - now()) / $2)), 0)::int AS left_days
     FROM subscription_grants AS bought
     LEFT JOIN subscription_grants AS taken ON taken.source = 'refund'
       AND taken.source_id = ANY (ARRAY(SELECT id::text FROM refunds WHERE payment_id = $1::uuid))
     WHERE bought.source = 'payment' AND bought.source_id = $1::text]], payment.id, DAY_S)
-end
-
-local function take_days(tx, payment, refund, refunded)
-  local facts, problem = days_left_of(tx, payment)
   if not facts then return nil, problem end
-  local days = rules.refunds.days_to_take {
+  return rules.refunds.days_to_take {
     amount_kopecks = payment.amount_kopecks, days = payment.days, refunded_kopecks = refunded,
     taken_days = facts.taken_days,
     unused_days = math.max(0, math.min(payment.days, facts.left_days) - facts.taken_days),
   }
+end
+
+local function take_days(tx, payment, refund, refunded)
+  local days, problem = settling.days_to_take(function(...) return tx:one(...) end, payment, refunded)
+  if not days then return nil, problem end
   if days == 0 then return 0 end
   local given
   given, problem = subscriptions.grant(tx, { driver_id = payment.driver_id, source = "refund", source_id = refund.id,

@@ -123,6 +123,15 @@ describe("services.payment_settling", function()
       assert.is_nil(paying.grants(driver)[3])
     end)
 
+    it("take the days that were told before", function()
+      settling.payment(paying.object(row, "succeeded"), "webhook")
+      local payment = { id = row.id, amount_kopecks = row.amount_kopecks, days = row.days }
+      assert.equal(6, settling.days_to_take(host.pg.one, payment, 10000))
+      settling.refund(refund(host.crypto.uuid(), 10000), "webhook")
+      assert.equal(-6, paying.grants(driver)[2].days)
+      assert.equal(6, settling.days_to_take(host.pg.one, payment, 20000))
+    end)
+
     it("add up to the amount and no further", function()
       settling.payment(paying.object(row, "succeeded"), "webhook")
       local tasks = {}
