@@ -263,7 +263,7 @@ end
 
 --- Try a source of a rule that is not loaded: all its checks, then one call. Nothing of it stays.
 --- @return any? result
---- @return table? failure  code "rule_failed", its text names file and line
+--- @return table? failure  code "rule_failed", its text names file and line; is_late when it was stopped for computing too long
 function rules.try(name, source, function_name, ...)
   local path, arguments, count = about[name].path, { ... }, select("#", ...)
   local result, problem = guarded(name, "draft", function()
@@ -272,8 +272,8 @@ function rules.try(name, source, function_name, ...)
     if type(rule[function_name]) ~= "function" then error(path .. ": there is no function " .. function_name, 0) end
     return rule[function_name](unpack(arguments, 1, count))
   end)
-  if problem then return nil, failure("rule_failed", { service = "rules", text = tostring(problem.text) }) end
-  return result
+  if not problem then return result end
+  return nil, failure("rule_failed", { service = "rules", text = tostring(problem.text), is_late = problem.code == "script_timeout" })
 end
 
 return setmetatable(rules, {

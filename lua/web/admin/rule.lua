@@ -43,11 +43,9 @@ local function explain(problem)
     problem.message = SENTENCES[problem.code]
     return problem
   end
-  problem.message = "Черновик не сработал. Живое правило не тронуто."
+  problem.message = problem.is_late and "Черновик остановлен: считал дольше половины секунды. Живое правило не тронуто."
+    or "Черновик не сработал. Живое правило не тронуто."
   problem.lines = show.places(problem.text)
-  if problem.text:find("longer than its budget", 1, true) then
-    problem.message = "Черновик остановлен: считал дольше половины секунды. Живое правило не тронуто."
-  end
   return problem
 end
 
