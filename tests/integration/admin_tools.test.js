@@ -5,19 +5,18 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Product } = require('../support/product.js');
-const { Panel, addAdmin } = require('../support/panel.js');
+const { Panel, unescape } = require('../support/panel.js');
 const { ROOT } = require('../support/fura.js');
 
 let product, admin, viewer;
 before(async () => {
   product = await Product.start();
-  admin = await new Panel(product.client).login(await addAdmin(product.fura, 'boss', '--no-totp'));
-  viewer = await new Panel(product.client).login(await addAdmin(product.fura, 'guest', '--role', 'viewer', '--no-totp'));
+  admin = await Panel.of(product, 'boss');
+  viewer = await Panel.of(product, 'guest', '--role', 'viewer');
 });
 after(() => product.stop());
 
 const RULES = fs.readdirSync(path.join(ROOT, 'lua/rules')).filter((name) => name.endsWith('.lua')).map((name) => name.slice(0, -4));
-const unescape = (text) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&');
 /** Text of a page without its markup. */
 const plain = (html) => html.replace(/<(script|style)[^]*?<\/\1>/g, '').replace(/<[^>]+>/g, ' ').replaceAll('&amp;', '&').replace(/\s+/g, ' ');
 const sourceOf = async (name) => unescape(/<textarea id="source"[^>]*>\n([^]*?)<\/textarea>/.exec((await admin.get(`/admin/rules/${name}`)).text)[1]);
@@ -82,6 +81,7 @@ test('a draft that loops is stopped, wherever it does, and the server goes on', 
       const answer = await attempt('tariffs', { source: draft, function: draft.startsWith(bad) ? 'amount' : 'looping', arguments: '[1]' });
       assert.equal(answer.status, 422, bad);
       assert.match(refusalOf(answer.text), /computed for longer than its budget/);
+      assert.match(answer.text, /Черновик остановлен: считал дольше половины секунды/);
       assert.equal((await product.client.get('/api/v1/tariffs')).status, 200);
     }
   }
@@ -152,13 +152,21 @@ test('the cache page shows the age, size and contents of a driver\'s lists and n
 
 test('the journal says in words what every part of the server writes into it', async () => {
   const files = fs.readdirSync(path.join(ROOT, 'lua'), { recursive: true }).filter((name) => name.endsWith('.lua'));
+  // What a payment may become, by the table itself: names of actions are made of it.
+  const statuses = /CHECK \(status IN\s*\(([^)]+)\)\)/.exec(fs.readFileSync(path.join(ROOT, 'migrations/0008_payments.sql'), 'utf8'))[1]
+    .match(/\w+/g).filter((status) => status !== 'pending');
   const written = new Set();
   for (const name of files) {
     const text = fs.readFileSync(path.join(ROOT, 'lua', name), 'utf8');
     if (!/audit\.write|admin_trail|trail\(/.test(text)) continue;
-    for (const [, action] of text.matchAll(/action = [^,}]*?"([a-z_]+\.[a-z_]+)"/g)) written.add(action);
+    for (const [said] of text.matchAll(/action = [^,}]*|(?:write_trail|note|finish|change)\([^{)]*/g)) {
+      for (const [, action] of said.matchAll(/"([a-z_]+\.[a-z_]+)"/g)) written.add(action);
+      for (const [, what] of said.matchAll(/"([a-z_]+\.)" \.\. status/g)) statuses.forEach((status) => written.add(what + status));
+    }
   }
-  assert.ok(written.size > 35, `${written.size} found`);
+  assert.ok(written.size > 45, `${written.size} found`);
+  const worded = /<select[^>]*name="action"[^]*?<\/select>/.exec((await admin.get('/admin/audit')).text)[0].match(/(?<=value=")[^"]+/g);
+  assert.deepEqual(worded.filter((action) => !written.has(action)), [], 'words for what nobody writes');
   await product.postgres.query(`INSERT INTO audit_log (actor_type, action, target_type, details)
     SELECT 'system', unnest('{${[...written].join(',')}}'::text[]), 'server', '{}'`);
   for (const action of written) {

@@ -12,9 +12,9 @@ words.actions = {
   { "payment.gateway_error", "ЮKassa ответила ошибкой" }, { "payment.unknown", "Неизвестный платёж" },
   { "payment.webhook_refused", "Уведомление не принято" }, { "payment.webhook_mismatch", "Уведомление не сошлось" },
   { "payment.webhook_dead", "Уведомление не разобрано" },
-  { "refund.requested", "Возврат запрошен" }, { "refund.succeeded", "Деньги возвращены" },
-  { "refund.canceled", "Возврат отменён" }, { "refund.refused", "ЮKassa отказала в возврате" },
-  { "refund.denied", "Возврат не разрешён" },
+  { "payment.refunded", "Деньги возвращены" }, { "payment.partially_refunded", "Возвращена часть" },
+  { "refund.requested", "Возврат запрошен" }, { "refund.canceled", "Возврат отменён" },
+  { "refund.refused", "ЮKassa отказала в возврате" }, { "refund.denied", "Возврат не разрешён" },
   { "subscription.created", "Подписка начата" }, { "subscription.extended", "Подписка продлена" },
   { "subscription.revoked", "Подписка отозвана" },
   { "promo_code.created", "Промокод создан" }, { "promo_code.not_created", "Промокод не создан" },
@@ -59,6 +59,7 @@ words.fields = {
 --- Values of fields that are codes.
 words.values = {
   status = { pending = "ждёт", waiting_for_capture = "удержан", succeeded = "оплачен", canceled = "отменён", failed = "не создан",
+    partially_refunded = "возвращён частично", refunded = "возвращён",
     queued = "отправляется", sent = "отправлен", accepted = "принят", rejected = "отказ", completed = "завершён" },
   cause = { created = "при создании", webhook = "по уведомлению", reconcile = "при сверке", compare = "при сверке со списком" },
   outcome = { ok = "успешно", failed = "неудача", job_failed = "неудача" },
