@@ -139,12 +139,9 @@ end
 
 -- No route: another method would do, or there is no such path.
 local function answer_unmatched(request, context)
-  if request.allow then
-    if request.method == "OPTIONS" then return respond.empty(context, 204, { Allow = request.allow }) end
-    if request.path:find "^/admin/" then return panel.unmatched(request, context) end
-    return refuse(nil, failure("method_not_allowed", { headers = { Allow = request.allow } }), context)
-  end
+  if request.allow and request.method == "OPTIONS" then return respond.empty(context, 204, { Allow = request.allow }) end
   if request.path:find "^/admin/" then return panel.unmatched(request, context) end
+  if request.allow then return refuse(nil, failure("method_not_allowed", { headers = { Allow = request.allow } }), context) end
   if context.wants == "html" and not context.is_htmx then
     return respond.failure(context, failure "not_found", problems.whole_page)
   end

@@ -1,18 +1,12 @@
 --- `fura rules`: the rules product people edit: file, hash, self-tests, errors since this source was loaded.
 local listing = require "tool.listing"
 local rules = require "kit.rules"
+local sorted_names = require "kit.sorted_names"
 
 local function errors_of(rule)
   if not rule.errors then return "no server runs" end
   if rule.errors == 0 then return "0" end
   return ("%d, %d of them answered by the previous version"):format(rule.errors, rule.by_previous)
-end
-
-local function sorted_names(about)
-  local names = {}
-  for name in pairs(about) do names[#names + 1] = name end
-  table.sort(names)
-  return names
 end
 
 -- In the order of their names.

@@ -3,16 +3,10 @@
 local key_rotation = require "services.key_rotation"
 local secrets = require "services.secrets"
 local settings = require "services.settings"
+local sorted_names = require "kit.sorted_names"
 
 local USAGE = "settings list | settings set NAME (value from stdin) | settings unset NAME | settings rotate"
 local ACTOR = { type = "command" }
-
-local function sorted_names()
-  local names = {}
-  for name in pairs(settings.known) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
 
 local function describe(row)
   if not row then return "-" end
@@ -28,7 +22,7 @@ local function list(_, context)
   if not rows then return nil, problem end
   local stored, shown = {}, host.json.array {}
   for _, row in ipairs(rows) do stored[row.name] = row end
-  for index, name in ipairs(sorted_names()) do
+  for index, name in ipairs(sorted_names(settings.known)) do
     local known, row = settings.known[name], stored[name]
     shown[index] = { name = name, kind = known.kind, about = known.about, is_set = row ~= nil,
       value = row and row.kind ~= "secret" and row.value or nil }

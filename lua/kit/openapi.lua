@@ -2,6 +2,7 @@
 --- say anything else than the server does. A route is described when it has a contract and is not `unlisted`.
 local host = host
 local problem = require "kit.problem"
+local sorted_names = require "kit.sorted_names"
 
 local openapi = {}
 
@@ -46,13 +47,6 @@ local function allow_null(described)
   if not described.type then return end
   described.type = list_of { described.type, "null" }
   if described.enum then described.enum[#described.enum + 1] = host.json.null end
-end
-
-local function sorted_names(members)
-  local names = {}
-  for name in pairs(members) do names[#names + 1] = name end
-  table.sort(names)
-  return names
 end
 
 local function copy(from)

@@ -3,6 +3,7 @@
 --- changed (core/bind/replay_world.lua). Called by the core as lua/init.lua's replay(asked, tools).
 local host = host
 local replay_diff = require "kit.replay_diff"
+local sorted_names = require "kit.sorted_names"
 local text = require "kit.text"
 
 local replay = {}
@@ -234,18 +235,11 @@ local function total(counts)
   return sum
 end
 
-local function sorted(counts)
-  local names = {}
-  for name in pairs(counts) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 -- «3 would write (POST /api/v1/responses)»
 local function counted(counts)
   local parts = {}
-  for _, reason in ipairs(sorted(counts)) do
-    parts[#parts + 1] = ("%d %s (%s)"):format(total(counts[reason]), reason, table.concat(sorted(counts[reason]), ", "))
+  for _, reason in ipairs(sorted_names(counts)) do
+    parts[#parts + 1] = ("%d %s (%s)"):format(total(counts[reason]), reason, table.concat(sorted_names(counts[reason]), ", "))
   end
   return table.concat(parts, "; ")
 end
@@ -259,7 +253,7 @@ local function summary_of(report)
   local failures = #report.failures > 0 and (", %d failed"):format(#report.failures) or ""
   if report.differ == 0 then return plural(report.compared, "answer") .. " compared" .. failures .. ", none differs" end
   local things = {}
-  for _, kind in ipairs(sorted(report.items)) do things[#things + 1] = plural(report.items[kind], kind) end
+  for _, kind in ipairs(sorted_names(report.items)) do things[#things + 1] = plural(report.items[kind], kind) end
   local verb = report.differ == 1 and "differs" or "differ"
   return ("%d of %s %s"):format(report.differ, plural(report.compared, "answer"), verb)
     .. (#things > 0 and ": " .. table.concat(things, ", ") or "") .. failures

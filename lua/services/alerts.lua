@@ -3,6 +3,7 @@
 local host = host
 local outbox = require "services.outbox"
 local kit_text = require "kit.text"
+local sorted_names = require "kit.sorted_names"
 
 local alerts = {}
 
@@ -10,10 +11,8 @@ local WINDOW_S = 600
 local LONGEST_TEXT = 3500
 
 local function lines_of(name, text, fields)
-  local names, lines = {}, { ("⚠️ %s"):format(name), text }
-  for field in pairs(fields) do names[#names + 1] = field end
-  table.sort(names)
-  for _, field in ipairs(names) do lines[#lines + 1] = ("%s: %s"):format(field, tostring(fields[field])) end
+  local lines = { ("⚠️ %s"):format(name), text }
+  for _, field in ipairs(sorted_names(fields)) do lines[#lines + 1] = ("%s: %s"):format(field, tostring(fields[field])) end
   return kit_text.first(table.concat(lines, "\n"), LONGEST_TEXT)
 end
 

@@ -1,6 +1,7 @@
 --- Domain events: what happened, for whoever wants to know. A subscriber runs in a task of its own, after the fact:
 --- it can neither delay nor spoil what it hears of.
 local host = host
+local sorted_names = require "kit.sorted_names"
 
 local events = {}
 
@@ -22,10 +23,7 @@ events.about = {
 
 --- Their names, sorted.
 function events.names()
-  local names = {}
-  for name in pairs(events.about) do names[#names + 1] = name end
-  table.sort(names)
-  return names
+  return sorted_names(events.about)
 end
 
 local subscribers = {}

@@ -126,7 +126,7 @@ end
 
 -- ---- taking changes over ----
 
-local wanted, done_until = 0, 0
+local wanted = 0
 local is_retry_due = false
 
 local function sentence(problems)
@@ -184,20 +184,19 @@ function catch_up()
     repeat
       local target = wanted
       for _, plugin in ipairs(list) do adopt(plugin) end
-      done_until = target
-    until done_until == wanted
+    until target == wanted
     return true
   end)
 end
 
-local is_serving, is_first_taken = false, false
+local must_wait = false
 
 --- Before a plugin's first call: what is stored must be known, or a reload would open a gap in a guard. Without a
 --- database the conf file is in force until there is one.
 function plugin_settings.wait()
-  if is_first_taken or not is_serving or not settings.are_read() then return end
+  if not must_wait or not settings.are_read() then return end
   catch_up()
-  is_first_taken = true
+  must_wait = false
 end
 
 -- ---- telling of them ----
@@ -229,7 +228,7 @@ end
 
 --- Once a worker that serves.
 function plugin_settings.watch()
-  is_serving = true
+  must_wait = true
 end
 
 --- A plugin of this generation.

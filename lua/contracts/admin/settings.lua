@@ -147,7 +147,7 @@ settings.save_flag = promise {
   errors = { changed_meanwhile = 409 },
   run = function(input, context)
     input.allow_list = input.allow_list:gsub("%s+", " ")
-    input.version = input.seen and input.seen:gsub("^new$", "")
+    input.version = input.seen
     local done, problem = admin_settings.set_flag(input, context)
     if not done then return nil, problem end
     return {}

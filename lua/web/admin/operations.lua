@@ -59,8 +59,10 @@ function operations.outbox(context, request, problem)
   return lists.page(list)(context, request, problem)
 end
 
--- An action of the panel that leads back to a page with a notice, or says what went wrong there.
-local function action(contract, back, done_code, sentences)
+--- An action of the panel that leads back to a page with a notice, or says what went wrong there.
+--- @param back {path: string, page: string}  where to, and its function here
+--- @param sentences table<string, string>  codes of failures the page tells of
+function operations.action(contract, back, done_code, sentences)
   return function(context, request)
     local input = {}
     for _, values in ipairs { context.form, context.params } do
@@ -75,8 +77,8 @@ local function action(contract, back, done_code, sentences)
 end
 
 local NOT_DEAD = { not_dead = "Это сообщение уже не среди недоставленных.", not_found = "Такого сообщения нет." }
-operations.retry = action(contracts.retry, { path = "/admin/outbox?show=dead", page = "outbox" }, "retried", NOT_DEAD)
-operations.drop = action(contracts.drop, { path = "/admin/outbox?show=dead", page = "outbox" }, "dropped", NOT_DEAD)
+operations.retry = operations.action(contracts.retry, { path = "/admin/outbox?show=dead", page = "outbox" }, "retried", NOT_DEAD)
+operations.drop = operations.action(contracts.drop, { path = "/admin/outbox?show=dead", page = "outbox" }, "dropped", NOT_DEAD)
 
 -- ---- jobs ----
 
@@ -95,7 +97,7 @@ function operations.jobs(context, _, problem)
   return whole("jobs", { jobs = output.jobs, ago = iso_ago, words = journal_words.jobs }, "Задания", "jobs", problem, context)
 end
 
-operations.run_job = action(contracts.run_job, { path = "/admin/jobs", page = "jobs" }, "job_done",
+operations.run_job = operations.action(contracts.run_job, { path = "/admin/jobs", page = "jobs" }, "job_done",
   { job_failed = "Задание не удалось: причина в таблице и в логе." })
 
 -- ---- cache and exchange ----
@@ -123,7 +125,7 @@ function operations.clear_lists(context)
   return page.go("/admin/cache?driver=" .. context.form.driver, "cache_cleared")
 end
 
-operations.drop_token = action(contracts.drop_token, { path = "/admin/cache", page = "cache" }, "token_dropped", {})
+operations.drop_token = operations.action(contracts.drop_token, { path = "/admin/cache", page = "cache" }, "token_dropped", {})
 
 -- ---- rules and plugins ----
 
@@ -178,22 +180,23 @@ local function canary_part(server, context)
     can_act = context.admin.role == "admin" })
 end
 
+--- @param outcome? table  what a reload or the begin of a canary was refused for
 function operations.rules(context, _, problem, outcome)
   local output, why = contracts.server({}, context)
   if not output then return nil, why end
   local problems = show.places(table.concat(outcome and outcome.problems or {}, "\n"))
-  return whole("rules", { server = output.server, rules = output.rules, plugins = output.plugins, reloads = refusals(output.server),
+  local shown = whole("rules", { server = output.server, rules = output.rules, plugins = output.plugins, reloads = refusals(output.server),
     canary = canary_part(output.server, context), rejected = outcome and not outcome.ok and problems or nil,
     settings = settings_text }, "Правила и плагины", "rules", problem, context)
+  if outcome then shown.status = 422 end
+  return shown
 end
 
 function operations.reload(context, request)
   local outcome, problem = contracts.reload({}, context)
   if not outcome then return nil, problem end
   if outcome.ok then return page.go("/admin/rules", "reloaded") end
-  local shown, why = operations.rules(context, request, nil, outcome)
-  if shown then shown.status = 422 end
-  return shown, why
+  return operations.rules(context, request, nil, outcome)
 end
 
 return operations

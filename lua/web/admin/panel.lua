@@ -48,6 +48,10 @@ local SENTENCES = {
   not_ready = "Часть сервера сейчас не отвечает. Ничего не изменилось; попробуйте через минуту.",
 }
 
+local function retry_after(about)
+  return about.retry_after_s and ("%d"):format(math.ceil(about.retry_after_s))
+end
+
 local function refuse(problem, context)
   local document, status = problems.document(problem, context)
   local title = TITLES[status] or "Не получилось"
@@ -55,7 +59,7 @@ local function refuse(problem, context)
   local whole = page.whole("problem", { title = title, text = text, code = document.code, request_id = context.request_id },
     { title = title }, context)
   local headers = problem.headers or {}
-  headers["Retry-After"] = problem.retry_after_s and ("%d"):format(math.ceil(problem.retry_after_s))
+  headers["Retry-After"] = retry_after(problem)
   return respond.html(context, whole.html, { status = status, headers = headers, unframed = true })
 end
 
@@ -63,7 +67,7 @@ local function answer(result, problem, context)
   if not result then return refuse(failure.of(problem), context) end
   local headers = {}
   if result.cookie then headers["Set-Cookie"] = panel.cookie(result.cookie, result.cookie == "" and 0 or 43200) end
-  headers["Retry-After"] = result.retry_after_s and ("%d"):format(math.ceil(result.retry_after_s))
+  headers["Retry-After"] = retry_after(result)
   if result.redirect then return go(context, result.redirect, headers) end
   if result.stream then
     headers["Content-Type"], headers["Cache-Control"] = "text/csv; charset=utf-8", "no-store"
@@ -75,6 +79,15 @@ local function answer(result, problem, context)
 end
 
 -- ---- who, and is it really them ----
+
+-- Whose session it is: true, with `admin` in the context; or nil and the answer to who has none.
+local function known(request, context)
+  local problem
+  context.admin, problem = check_session({ token = request:cookie(COOKIE) }, context)
+  if context.admin then return true end
+  if failure.of(problem).code == "database_unavailable" then return nil, refuse(problem, context) end
+  return nil, to_login(request, context)
+end
 
 local function is_ours(request, context)
   local form, problem = input.body(request)
@@ -106,11 +119,10 @@ end
 --- A path of the panel that is none, or a method it has not: a page of the panel all the same.
 function panel.unmatched(request, context)
   context.language, context.query = "ru", input.query(request.query_string) or {}
-  local problem
-  context.admin, problem = check_session({ token = request:cookie(COOKIE) }, context)
-  if not context.admin and failure.of(problem).code ~= "database_unavailable" then return to_login(request, context) end
-  return refuse(problem or failure(request.allow and "method_not_allowed" or "not_found",
-    request.allow and { headers = { Allow = request.allow } } or nil), context)
+  local ok, instead = known(request, context)
+  if not ok then return instead end
+  local problem = request.allow and failure("method_not_allowed", { headers = { Allow = request.allow } }) or failure "not_found"
+  return refuse(problem, context)
 end
 
 --- @param request Request
@@ -121,15 +133,10 @@ function panel.answer(request, route, context)
   context.query = input.query(request.query_string) or {}
   context.admin_token = request:cookie(COOKIE)
   if route.access == "public" then return run_public(request, route, context) end
-  local problem
-  context.admin, problem = check_session({ token = context.admin_token }, context)
-  if not context.admin then
-    if failure.of(problem).code == "database_unavailable" then return refuse(problem, context) end
-    return to_login(request, context)
-  end
+  local ok, instead = known(request, context)
+  if not ok then return instead end
   if request.method == "POST" then
-    local ours
-    ours, problem = is_ours(request, context)
+    local ours, problem = is_ours(request, context)
     if not ours then return refuse(problem, context) end
   end
   return run(request, route, context)

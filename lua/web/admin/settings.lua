@@ -139,7 +139,6 @@ function settings.flags(context, _, problem)
   local output, why = contracts.list_flags({}, context)
   if not output then return nil, why end
   local turned = context.query.turned
-  for _, flag in ipairs(output.flags) do flag.seen = flag.version ~= "" and flag.version or "new" end
   return page.whole("flags", { flags = output.flags, turned = type(turned) == "string" and turned or nil,
     defaults = rules.flags.defaults, host = host },
     { title = "Флаги", nav = "flags", problem = problem, status = problem and (problem.status or 422) }, context)

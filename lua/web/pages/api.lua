@@ -1,15 +1,11 @@
 --- GET /api/docs: the description of the API as a page, from the same document that machines read.
 local openapi = require "kit.openapi"
 local page = require "web.pages.page"
+local sorted_names = require "kit.sorted_names"
 
 local api = {}
 
 local METHODS = { "get", "post", "put", "patch", "delete" }
-
-local function shown_value(value)
-  if type(value) == "number" and value == math.floor(value) then return ("%.0f"):format(value) end
-  return tostring(value)
-end
 
 local function type_of(described)
   local kind = described.type
@@ -23,16 +19,9 @@ local function type_of(described)
   end
   for _, pair in ipairs { { "minimum", "from" }, { "maximum", "to" }, { "default", "default" } } do
     local keyword, word = pair[1], pair[2]
-    if described[keyword] ~= nil then words[#words + 1] = word .. " " .. shown_value(described[keyword]) end
+    if described[keyword] ~= nil then words[#words + 1] = word .. " " .. tostring(page.plain_value(described[keyword])) end
   end
   return table.concat(words, ", ")
-end
-
-local function sorted_names(members)
-  local names = {}
-  for name in pairs(members) do names[#names + 1] = name end
-  table.sort(names)
-  return names
 end
 
 -- Members of an object as rows, nested ones with their path: `cards[].route.from`.

@@ -5,6 +5,7 @@ local host = host
 local page = require "web.pages.page"
 local responses = require "web.pages.responses"
 local rules = require "kit.rules"
+local sorted_names = require "kit.sorted_names"
 
 local cargos = {}
 
@@ -55,10 +56,8 @@ local function next_query(filters, meta)
     values[name] = type(value) == "number" and ("%.0f"):format(value) or value
   end
   values.offset, values.limit = ("%.0f"):format(meta.next_offset), ("%.0f"):format(meta.limit)
-  local parts, names = {}, {}
-  for name in pairs(values) do names[#names + 1] = name end
-  table.sort(names)
-  for index, name in ipairs(names) do
+  local parts = {}
+  for index, name in ipairs(sorted_names(values)) do
     parts[index] = name .. "=" .. (values[name]:gsub("[^%w%-%._~]", function(c)
       return ("%%%02X"):format(c:byte())
     end))

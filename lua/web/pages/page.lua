@@ -21,6 +21,12 @@ function page.is_uuid(shown)
   return shown:find "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$" ~= nil
 end
 
+--- A value as text; a whole number without a fraction or an exponent.
+function page.plain_value(value)
+  if type(value) == "number" and value == math.floor(value) then return ("%.0f"):format(value) end
+  return value
+end
+
 --- @param context {language: string}
 function page.render(name, values, context)
   local language = context.language

@@ -14,14 +14,9 @@ local function members_of(value)
   return members
 end
 
-local function shown(value)
-  if type(value) == "number" and value == math.floor(value) then return ("%.0f"):format(value) end
-  return value
-end
-
 --- @param output table  of any contract
 function plain.fragment(output, context)
-  return page.render("parts/plain", { value = output, members_of = members_of, shown = shown }, context)
+  return page.render("parts/plain", { value = output, members_of = members_of, shown = page.plain_value }, context)
 end
 
 return plain

@@ -39,7 +39,8 @@ local function app_values(context)
   local form = filters_page.form(filters, context)
   form.results = first_results(filters, context)
   form.driver_id, form.start_param, form.bot_url = context.driver_id, context.start_param, bot_url()
-  form.chips, form.news = filters_page.chips(filters, context), responses.news(context)
+  form.chips = filters_page.chips(filters, context)
+  form.news = me and responses.news(context) -- without the database there is no second wait for it
   return form
 end
 
