@@ -10,8 +10,6 @@ const { Small, load, serving } = require('../support/process.js');
 const { Postgres } = require('../support/postgres.js');
 const { Monitor, Redis } = require('../support/redis.js');
 
-const MODULES = ['replay', 'replay_diff', 'text'];
-
 /** Every way out that a handler has. It answers what it was told, so that a test sees how writing looks from inside. */
 const WRITER = `
 function handlers.write(request)
@@ -82,8 +80,7 @@ const ROUTES = `
 class Replaying extends Small {
   constructor(env = {}, { outside = 'http://127.0.0.1:9/' } = {}) {
     super({ FURA_WORKERS: '1', ...env });
-    fs.mkdirSync(path.join(this.root, 'lua', 'kit'), { recursive: true });
-    for (const name of MODULES) fs.copyFileSync(path.join(ROOT, 'lua', 'kit', `${name}.lua`), path.join(this.root, 'lua', 'kit', `${name}.lua`));
+    fs.cpSync(path.join(ROOT, 'lua', 'kit'), path.join(this.root, 'lua', 'kit'), { recursive: true });
     this.replace('lua/init.lua', 'local routes = {', `local OUTSIDE = "${outside}"\n${WRITER}\nlocal routes = {${ROUTES}`);
     this.replace('lua/init.lua', '{ "GET", "/hello", name = "hello" }', '{ "GET", "/hello", name = "hello", replay = true }');
     this.replace('lua/init.lua', '  routes = routes,',
