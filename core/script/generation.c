@@ -270,6 +270,13 @@ static void close_when_idle(struct generation *generation)
         loop_later(generation->recipe.loop, &generation->later, on_close, generation);
 }
 
+/* Before retirement what is due is the verdict, which is owed whatever happens. */
+static void put_off_closing(struct generation *generation)
+{
+    if (generation->retired)
+        loop_later_cancel(&generation->later);
+}
+
 void generation_retire(struct generation *generation, int64_t deadline_ms,
                        void (*closed)(void *owner), void *owner)
 {
@@ -284,7 +291,7 @@ void generation_retire(struct generation *generation, int64_t deadline_ms,
 void generation_hold(struct generation *generation)
 {
     generation->holds++;
-    loop_later_cancel(&generation->later);
+    put_off_closing(generation);
 }
 
 void generation_release(struct generation *generation)
@@ -320,8 +327,7 @@ void generation_give_thread(struct generation *generation, lua_State *co, int re
 void generation_task_started(struct generation *generation)
 {
     generation->tasks++;
-    if (generation->retired)
-        loop_later_cancel(&generation->later);
+    put_off_closing(generation);
 }
 
 void generation_task_ended(struct generation *generation)
