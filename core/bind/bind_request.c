@@ -207,13 +207,16 @@ static int l_cookie(lua_State *L)
 static void add_header(lua_State *L, struct http_answer *answer, struct answer_storage *storage,
                        struct slice name)
 {
-    if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
+    bool is_number = lua_type(L, -1) == LUA_TNUMBER;
+    if (lua_type(L, -1) != LUA_TSTRING && !is_number)
         luaL_error(L, "response header '%s' must be a string, not a %s", name.data,
                    luaL_typename(L, -1));
     if (answer->header_count == ANSWER_HEADERS_MAX)
         luaL_error(L, "a response may have %d headers at most", ANSWER_HEADERS_MAX);
     struct slice value;
     value.data = lua_tolstring(L, -1, &value.len);
+    if (is_number) /* nothing but this stack keeps the text made of it */
+        value.data = memcpy(storage->numbers[answer->header_count], value.data, value.len);
     if (memchr(value.data, '\r', value.len) || memchr(value.data, '\n', value.len) ||
         memchr(value.data, '\0', value.len))
         luaL_error(L, "response header '%s' holds a line break", name.data);

@@ -44,9 +44,10 @@ void request_open(lua_State *L);
 
 /* Read the answer out of the table at `index`; headers live on the Lua stack and in `storage` until
  * the caller pops. Raises with what is wrong with the table. */
-enum { ANSWER_HEADERS_MAX = 64 };
+enum { ANSWER_HEADERS_MAX = 64, ANSWER_NUMBER_BYTES = 32 };
 struct answer_storage {
     struct http_header headers[ANSWER_HEADERS_MAX];
+    char numbers[ANSWER_HEADERS_MAX][ANSWER_NUMBER_BYTES]; /* values given as numbers */
 };
 void request_read_answer(lua_State *L, int index, struct http_answer *answer,
                          struct answer_storage *storage);
