@@ -103,6 +103,7 @@ void http_stream_begin(struct http_request *req, const struct http_answer *answe
 /* R_OK: queued and there is room. R_OVERLOADED: queued, but wait for on_drain before the next piece.
  * R_CLOSED: the client is gone. */
 enum result http_stream_write(struct http_request *req, struct slice piece);
+/* Runs once: when there is room again, or when the request ends without. */
 void http_stream_on_drain(struct http_request *req, void (*on_drain)(void *owner), void *owner);
 void http_stream_end(struct http_request *req);
 /* Break the stream so that the client can tell (no final chunk, connection reset). */

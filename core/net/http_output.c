@@ -22,8 +22,7 @@ static void tell_drained(struct http_conn *conn)
         http_conn_unsent(conn) > HTTP_OUT_LOW)
         return;
     req->over_high = false;
-    if (req->on_drain)
-        req->on_drain(req->drain_owner);
+    http_request_tell_drained(req);
 }
 
 static void forget_sent(struct http_conn *conn)
@@ -71,9 +70,9 @@ void http_output_flush(struct http_conn *conn)
         if (conn->wait == HTTP_WAIT_WRITE)
             conn->new_wait = true;
     }
-    if (conn->dead || conn->out_sent == 0)
+    if (conn->dead)
         return;
-    finish_sent(conn);
     forget_sent(conn);
     tell_drained(conn);
+    finish_sent(conn); /* also when nothing was sent: a stream may end without a last byte */
 }

@@ -217,6 +217,8 @@ struct http_request *http_request_new(struct http_conn *conn);
 /* Copy the head, parse it, and find out who asks. `lines` as counted by http_scan(). */
 struct http_refusal http_request_take_head(struct http_request *req, struct slice text,
                                            unsigned lines);
+/* Who waits for room is told, once. */
+void http_request_tell_drained(struct http_request *req);
 /* Tells on_done; the request is then recycled as soon as its owner has released it. */
 void http_request_finish(struct http_request *req, int status, uint64_t bytes_out);
 void http_request_recycle(struct http_request *req);

@@ -118,10 +118,19 @@ void http_request_recycle(struct http_request *req)
     server->spare_request_count++;
 }
 
+void http_request_tell_drained(struct http_request *req)
+{
+    void (*on_drain)(void *owner) = req->on_drain;
+    req->on_drain = NULL;
+    if (on_drain)
+        on_drain(req->drain_owner);
+}
+
 void http_request_finish(struct http_request *req, int status, uint64_t bytes_out)
 {
     struct http_callbacks *callbacks = &req->server->callbacks;
     req->conn = NULL;
+    http_request_tell_drained(req);
     if (callbacks->on_done)
         callbacks->on_done(callbacks->owner, req, status, bytes_out);
     req->finished = true;

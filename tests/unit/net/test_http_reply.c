@@ -302,6 +302,36 @@ static void head_of_a_stream_has_no_pieces(void **state)
     assert_false(has_text(client, "hello"));
 }
 
+/* Nothing is left to be sent when such a stream ends: the end is noticed all the same. */
+static void head_of_a_stream_that_ends_later_is_done(void **state)
+{
+    (void)state;
+    start_tcp();
+    struct client *client = open_stream("HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+    WAIT_FOR(has_text(client, "\r\n\r\n"));
+    assert_int_equal(done, 0);
+    http_stream_end(held[0]);
+    http_release(held[0]);
+    WAIT_FOR(done == 1);
+    assert_int_equal(last_status, 200);
+    assert_int_equal(gone, 0);
+}
+
+static void the_end_of_a_stream_for_http_1_0_is_no_departure(void **state)
+{
+    (void)state;
+    start_tcp();
+    struct client *client = open_stream("GET /stream HTTP/1.0\r\n\r\n");
+    http_stream_write(held[0], SLICE("hello"));
+    WAIT_FOR(has_text(client, "hello"));
+    http_stream_end(held[0]);
+    WAIT_FOR(client->eof);
+    assert_int_equal(done, 1);
+    assert_int_equal(last_status, 200);
+    assert_int_equal(gone, 0); /* the client got all of it */
+    http_release(held[0]);
+}
+
 static void count_drain(void *owner)
 {
     ++*(unsigned *)owner;
@@ -330,6 +360,7 @@ static void a_slow_reader_is_felt(void **state)
     http_release(held[0]);
     WAIT_FOR(done == 1);
     assert_int_equal(gone, 0);
+    assert_int_equal(drains, 1);
 }
 
 static void a_reader_that_stopped_is_given_up(void **state)
@@ -348,6 +379,23 @@ static void a_reader_that_stopped_is_given_up(void **state)
     assert_int_equal(last_status, 200);
     assert_int_equal(http_stream_write(held[0], SLICE("x")), R_CLOSED);
     http_release(held[0]);
+}
+
+/* Who waits for room holds something for it: it is told also when there will never be any. */
+static void a_writer_that_waits_is_told_of_the_end(void **state)
+{
+    (void)state;
+    static char piece[65536];
+    unsigned drains = 0;
+    start_tcp();
+    open_stream("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+    while (http_stream_write(held[0], slice_of(piece, sizeof piece)) == R_OK)
+        turn(false);
+    http_stream_on_drain(held[0], count_drain, &drains);
+    http_stream_abort(held[0]);
+    http_release(held[0]);
+    WAIT_FOR(done == 1);
+    assert_int_equal(drains, 1);
 }
 
 static void a_broken_stream_cannot_be_mistaken_for_a_whole_one(void **state)
@@ -383,8 +431,11 @@ int main(void)
         HTTP_TEST(a_stream_is_chunked_and_the_connection_lives_on),
         HTTP_TEST(a_stream_for_http_1_0_ends_with_the_connection),
         HTTP_TEST(head_of_a_stream_has_no_pieces),
+        HTTP_TEST(head_of_a_stream_that_ends_later_is_done),
+        HTTP_TEST(the_end_of_a_stream_for_http_1_0_is_no_departure),
         HTTP_TEST(a_slow_reader_is_felt),
         HTTP_TEST(a_reader_that_stopped_is_given_up),
+        HTTP_TEST(a_writer_that_waits_is_told_of_the_end),
         HTTP_TEST(a_broken_stream_cannot_be_mistaken_for_a_whole_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
