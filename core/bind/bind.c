@@ -121,6 +121,12 @@ void bind_module(lua_State *L, const luaL_Reg *functions, void *upvalue)
     }
 }
 
+void bind_hide_metatable(lua_State *L)
+{
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+}
+
 void bind_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc)
 {
     luaL_newmetatable(L, name);
@@ -134,6 +140,7 @@ void bind_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFu
         lua_pushcfunction(L, gc);
         lua_setfield(L, -2, "__gc");
     }
+    bind_hide_metatable(L);
     lua_pop(L, 1);
 }
 

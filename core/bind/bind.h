@@ -49,6 +49,10 @@ void bind_module(lua_State *L, const luaL_Reg *functions, void *upvalue);
 /* A metatable called `name` in the registry, whose objects have `methods` and, when not NULL, the finalizer `gc`. */
 void bind_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);
 
+/* Scripts neither see nor change the metatable on top: finalizers are for the collector, and what one script puts in all
+ * others would meet. */
+void bind_hide_metatable(lua_State *L);
+
 /* Push a host value onto Lua as null: the light userdata that host.json.null and host.pg.null are.
  */
 void bind_push_null(lua_State *L);

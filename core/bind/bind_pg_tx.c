@@ -287,6 +287,7 @@ void bind_pg_tx_open(lua_State *L, struct host *host)
     luaL_newmetatable(L, transaction_meta);
     lua_pushcfunction(L, l_abandon);
     lua_setfield(L, -2, "__gc");
+    bind_hide_metatable(L);
     lua_newtable(L);
     lua_pushcfunction(L, l_query);
     lua_setfield(L, -2, "query");

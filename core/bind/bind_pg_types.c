@@ -442,7 +442,6 @@ void bind_pg_types_open(lua_State *L)
     luaL_newmetatable(L, value_meta);
     lua_pushcfunction(L, l_value_tostring);
     lua_setfield(L, -2, "__tostring");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
+    bind_hide_metatable(L);
     lua_pop(L, 1);
 }

@@ -246,6 +246,13 @@ static void read_headers(lua_State *L, struct http_answer *answer, struct answer
     answer->headers = storage->headers;
 }
 
+/* Runs no code of the script: nobody would stop it here. */
+static void push_own(lua_State *L, int table, const char *name)
+{
+    lua_pushstring(L, name);
+    lua_rawget(L, table);
+}
+
 void request_read_answer(lua_State *L, int index, struct http_answer *answer,
                          struct answer_storage *storage)
 {
@@ -253,22 +260,22 @@ void request_read_answer(lua_State *L, int index, struct http_answer *answer,
         luaL_error(L, "a handler must return a response table, not %s", luaL_typename(L, index));
     *answer = (struct http_answer){.status = 200, .may_compress = true};
 
-    lua_getfield(L, index, "status");
+    push_own(L, index, "status");
     if (!lua_isnil(L, -1))
         answer->status = (int)lua_tointeger(L, -1);
     if (answer->status < 200 || answer->status > 599)
         luaL_error(L, "response.status must be 200 to 599");
-    lua_getfield(L, index, "compress");
+    push_own(L, index, "compress");
     answer->may_compress = lua_isnil(L, -1) || lua_toboolean(L, -1);
-    lua_getfield(L, index, "close");
+    push_own(L, index, "close");
     answer->close = lua_toboolean(L, -1);
-    lua_getfield(L, index, "body");
+    push_own(L, index, "body");
     if (!lua_isnil(L, -1)) {
         if (lua_type(L, -1) != LUA_TSTRING)
             luaL_error(L, "response.body must be a string, not a %s", luaL_typename(L, -1));
         answer->body.data = lua_tolstring(L, -1, &answer->body.len);
     }
-    lua_getfield(L, index, "headers");
+    push_own(L, index, "headers");
     if (!lua_isnil(L, -1))
         read_headers(L, answer, storage);
 }
@@ -335,5 +342,6 @@ void request_open(lua_State *L)
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, l_newindex);
     lua_setfield(L, -2, "__newindex");
+    bind_hide_metatable(L);
     lua_pop(L, 1);
 }

@@ -146,7 +146,7 @@ static int l_release(lua_State *L)
 
 static int l_semaphore_gc(lua_State *L)
 {
-    struct semaphore *semaphore = lua_touserdata(L, 1);
+    struct semaphore *semaphore = luaL_checkudata(L, 1, BIND_SEMAPHORE_META);
     loop_later_cancel(&semaphore->later);
     return 0;
 }

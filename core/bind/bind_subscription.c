@@ -42,6 +42,7 @@ void bind_subscription_class(lua_State *L, const struct bind_subscription_kind *
     lua_pushcclosure(L, l_close, 1);
     lua_setfield(L, -2, "close");
     lua_setfield(L, -2, "__index");
+    bind_hide_metatable(L);
     lua_pop(L, 1);
 }
 

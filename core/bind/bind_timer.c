@@ -131,14 +131,10 @@ static const luaL_Reg functions[] = {
     {"every", l_every},
     {NULL, NULL},
 };
+static const luaL_Reg handle_methods[] = {{"cancel", l_cancel}, {NULL, NULL}};
 
 void bind_timer_open(lua_State *L, struct host *host)
 {
-    luaL_newmetatable(L, handle_meta);
-    lua_newtable(L);
-    lua_pushcfunction(L, l_cancel);
-    lua_setfield(L, -2, "cancel");
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    bind_class(L, handle_meta, handle_methods, NULL);
     bind_module(L, functions, host);
 }

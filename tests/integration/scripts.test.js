@@ -13,6 +13,8 @@ local handlers, permits = {}, nil
 function handlers.hello() return { body = "hello" } end
 function handlers.raise() local function inner() error("the rule broke") end inner() end
 function handlers.wrong() return "not a table" end
+function handlers.inherited() return setmetatable({}, { __index = { status = 203, body = "of all answers" } }) end
+function handlers.finalized() getmetatable(host.task.semaphore(1)).__gc(1) end
 function handlers.split() return { headers = { ["X-Evil"] = "a\\r\\nSet-Cookie: b" } } end
 function handlers.loop() local n = 0 while true do n = n + 1 end end
 function handlers.hidden() while true do pcall(function() while true do end end) end end
@@ -21,6 +23,7 @@ function handlers.spawning() while true do host.task.spawn(function() for i = 1,
 function handlers.guarding()
   while true do host.script.guard("rule", {}, function() for i = 1, 1e5 do host.time.now() end end) end
 end
+function handlers.answering() return setmetatable({ stream = false }, { __index = function() while true do end end }) end
 function handlers.hoard() local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(1000) .. i end end
 function handlers.sleep() host.task.sleep(60000) return { body = "late" } end
 
@@ -104,7 +107,7 @@ for (const name of ['wrong', 'split']) {
   });
 }
 
-for (const name of ['loop', 'hidden', 'inner', 'spawning', 'guarding']) {
+for (const name of ['loop', 'hidden', 'inner', 'spawning', 'guarding', 'answering']) {
   test(`an endless script (${name}) is stopped with 503 script_timeout`, async () => {
     const answer = await server.client.get(`/${name}`);
     assert.equal(answer.status, 503);
@@ -112,6 +115,16 @@ for (const name of ['loop', 'hidden', 'inner', 'spawning', 'guarding']) {
     await stillServes();
   });
 }
+
+test('an answer may inherit its fields', async () => {
+  const answer = await server.client.get('/inherited');
+  assert.deepEqual([answer.status, answer.text], [203, 'of all answers']);
+});
+
+test('what the core made cannot be finalized by hand', async () => {
+  assert.equal((await server.client.get('/finalized')).status, 500);
+  await stillServes();
+});
 
 test('a script that hoards memory fails alone', async () => {
   assert.ok([500, 503].includes((await server.client.get('/hoard')).status));
