@@ -85,8 +85,10 @@ end
 
 local RETRIED = { [429] = true, [502] = true, [503] = true, [504] = true }
 
+-- When the limit is reset comes with every answer, and is a wait only for who is over it.
 local function pause_asked_ms(answer)
-  local seconds = tonumber(answer.headers["retry-after"]) or tonumber(answer.headers["x-ratelimit-reset-after"])
+  local seconds = tonumber(answer.headers["retry-after"])
+    or answer.status == 429 and tonumber(answer.headers["x-ratelimit-reset-after"])
   return seconds and seconds > 0 and seconds * 1000 or nil
 end
 

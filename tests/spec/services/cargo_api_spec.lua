@@ -80,6 +80,14 @@ describe("services.cargo_api", function()
     assert.equal(1, cargotech.count(ME))
   end)
 
+  it("waits for the reset of the limit only when it is over the limit", function()
+    misbehave { action = "status", status = 503, headers = { ["x-ratelimit-remaining"] = "500", ["x-ratelimit-reset-after"] = "42" } }
+    assert.equal("ok", code_of())
+    misbehave { action = "status", status = 429, headers = { ["x-ratelimit-reset-after"] = "42" } }
+    assert.equal("upstream_unavailable", code_of())
+    assert.equal(3, cargotech.count(ME))
+  end)
+
   it("does not count refusals of ours as failures of theirs", function()
     for _ = 1, 7 do
       assert.equal("not_found", code_of { path = "/v1/carrier/cargos/1", query = { include = "contacts", source = 1 } })
