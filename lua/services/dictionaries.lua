@@ -2,6 +2,7 @@
 local host = host
 local cargo_api = require "services.cargo_api"
 local copies = require "services.copies"
+local decimal = require "kit.decimal"
 local text = require "kit.text"
 
 local dictionaries = {}
@@ -16,6 +17,17 @@ local function get(spec)
   local body = host.json.decode(copy.text, { max_bytes = 8 * 1024 * 1024 })
   local data = type(body) == "table" and body.data
   return type(data) == "table" and data or {}, state
+end
+
+--- The id of a raw entry; nil when it is unusable, and the entry with it.
+function dictionaries.id_of(raw)
+  local id = type(raw) == "table" and raw.id
+  return decimal.is_integer(id) and id >= 1 and id or nil
+end
+
+--- A name of a raw entry, also an empty one; nil when there is none.
+function dictionaries.text_of(value)
+  return type(value) == "string" and text.is_utf8(value) and value or nil
 end
 
 --- Raw entries of "load_types" or "truck_types".

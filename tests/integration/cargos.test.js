@@ -139,7 +139,7 @@ test('a cargo that is gone is 404, a malformed id 400', async () => {
   const gone = await driver.get('/api/v1/cargos/999999999');
   assert.equal(gone.status, 404);
   assert.equal(gone.json.code, 'cargo_not_found');
-  for (const id of ['abc', '1%3Fx=1', '-5', '1234567890123456789']) {
+  for (const id of ['abc', '1%3Fx=1', '-5', '1234567890123456789', '%20', '1%20', '1.0', '%D9%A1', '%01']) {
     const { status, json } = await driver.get(`/api/v1/cargos/${id}`);
     assert.equal(status, 400, id);
     assert.equal(json.code, 'invalid_cargo_id');
@@ -171,6 +171,19 @@ test('dictionaries of load and truck types are served', async () => {
   const loads = await driver.get('/api/v1/dictionaries/load_types');
   assert.deepEqual(loads.json.data[0], { id: 1, name: 'Задняя', short_name: 'зад' });
   assert.equal((await driver.get('/api/v1/dictionaries/truck_types')).json.data.length, 4);
+});
+
+test('entries of a dictionary that are none are left out, the rest is served', async () => {
+  const data = [{ id: 1.5, name: 'A' }, { id: '3', name: 'B' }, { id: 0, name: 'C' }, null, 7, { id: 1e300, name: 'D' }, { id: 9, name: 5, type: 2.5 }, { id: 10, name: 'Тула', type: 2.5 }];
+  await cargotech.post('misbehave', { match: { path: '/v1/dictionaries/points' }, action: 'status', status: 200, body: { data } });
+  const points = await driver.get(`/api/v1/dictionaries/points?${new URLSearchParams({ q: 'странное' })}`);
+  assert.equal(points.status, 200);
+  assert.deepEqual(points.json, { data: [{ id: 10, name: 'Тула', type: 2 }] });
+  await product.redis.command('DEL', 'truck_types:all');
+  await cargotech.post('misbehave', { match: { path: '/v1/dictionaries/truck_types' }, action: 'status', status: 200, body: { data } });
+  const types = await driver.get('/api/v1/dictionaries/truck_types');
+  await product.redis.command('DEL', 'truck_types:all');
+  assert.deepEqual(types.json?.data, [{ id: 9, name: null, short_name: null }, { id: 10, name: 'Тула', short_name: null }]);
 });
 
 test('an unchanged list answers 304 to its ETag', async () => {

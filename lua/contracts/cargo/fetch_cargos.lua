@@ -28,7 +28,7 @@ fetch.list = contract {
 fetch.detail = contract {
   name = "cargo.fetch_cargo", number = "2.1", access = "internal",
   about = "One raw cargo with its comment, which only the detail has.",
-  input = { id = { type = "string", required = true } },
+  input = { id = { type = "string", required = true } }, raw_input = true,
   output = { cargo = { type = "object" }, state = { type = "string" } },
   errors = errors,
 

@@ -4,12 +4,9 @@ local dictionaries = require "services.dictionaries"
 local host = host
 
 local function read_entry(raw)
-  if type(raw) ~= "table" or type(raw.id) ~= "number" then return nil end
-  return {
-    id = raw.id,
-    name = type(raw.name) == "string" and raw.name or nil,
-    short_name = type(raw.short_name) == "string" and raw.short_name or nil,
-  }
+  local id = dictionaries.id_of(raw)
+  if not id then return nil end
+  return { id = id, name = dictionaries.text_of(raw.name), short_name = dictionaries.text_of(raw.short_name) }
 end
 
 local function dictionary(name, about)

@@ -1,5 +1,6 @@
 --- Contract 2.4: points of the dictionary by a part of their name.
 local contract = require "kit.contract"
+local decimal = require "kit.decimal"
 local dictionaries = require "services.dictionaries"
 local text = require "kit.text"
 local host = host
@@ -7,9 +8,12 @@ local host = host
 local LIMIT = 10
 local MAX_CHARACTERS = 100
 
+local CITY = 2 -- type of a point
+
 local function read_point(raw)
-  if type(raw) ~= "table" or type(raw.id) ~= "number" or raw.id < 1 or type(raw.name) ~= "string" then return nil end
-  return { id = raw.id, name = raw.name, type = type(raw.type) == "number" and raw.type or 2 }
+  local id = dictionaries.id_of(raw)
+  local name = id and dictionaries.text_of(raw.name)
+  return name and { id = id, name = name, type = decimal.is_integer(raw.type) and raw.type or CITY } or nil
 end
 
 local function read_points(raw)

@@ -40,6 +40,7 @@ return contract {
   name = "cargo.show_cargo", access = "driver",
   about = "The card, comment, addresses, shipper, and the contact for those with access.",
   input = { id = { type = "string", required = true } },
+  raw_input = true, -- whatever is no id is one error
   output = card_fields.detail,
   errors = {
     invalid_cargo_id = 400, cargo_not_found = 404, upstream_unavailable = 502, upstream_auth_failed = 502,
