@@ -24,9 +24,11 @@ test('a driver logs in with initData and gets a token, the driver and the cookie
 
 test('initData may come in the Authorization header', async () => {
   const headers = { authorization: `tma ${product.initData({ id: 502 })}` };
-  const { status, json } = await product.client.request('POST', '/api/v1/auth/telegram', { headers });
-  assert.equal(status, 200);
-  assert.equal(json.driver.id, '502');
+  for (const type of [{}, { 'content-type': 'application/json' }]) {
+    const { status, json } = await product.client.request('POST', '/api/v1/auth/telegram', { headers: { ...headers, ...type } });
+    assert.equal(status, 200);
+    assert.equal(json.driver.id, '502');
+  }
 });
 
 test('the token says who: JWT HS256 with sub, sid, iat and exp a day later', async () => {
@@ -106,7 +108,7 @@ test('a new login replaces the old session, which is told so', async () => {
 
 test('logout ends the session', async () => {
   const driver = await product.login({ id: 509 });
-  assert.equal((await driver.post('/api/v1/auth/logout')).status, 204);
+  assert.equal((await driver.post('/api/v1/auth/logout', undefined, { 'content-type': 'application/json' })).status, 204);
   assert.equal((await driver.get('/api/v1/me')).status, 401);
 });
 
