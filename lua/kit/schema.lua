@@ -87,21 +87,22 @@ function readers.date(value)
   return value
 end
 
---- "1,2,3": ids without spaces; given back as the same text without repeats.
+--- "1,2,3": ids without spaces, repeats counted too; given back as the same text without repeats.
 function readers.ids(value, field)
   if type(value) == "number" then value = ("%.0f"):format(value) end
   if type(value) ~= "string" or not ("," .. value):find "^[,%d]+$" or ("," .. value .. ","):find(",,", 1, true) then
     return nil, "ids"
   end
-  local kept, seen = {}, {}
+  local kept, seen, count = {}, {}, 0
   for id in value:gmatch "%d+" do
     if #id > 15 or tonumber(id) == 0 then return nil, "ids" end
+    count = count + 1
     if not seen[id] then
       seen[id] = true
       kept[#kept + 1] = id
     end
   end
-  if field.max_items and #kept > field.max_items then return nil, "too_many", { max = field.max_items } end
+  if field.max_items and count > field.max_items then return nil, "too_many", { max = field.max_items } end
   return table.concat(kept, ",")
 end
 

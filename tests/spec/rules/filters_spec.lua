@@ -61,10 +61,36 @@ describe("3.1 filters.validate", function()
     local ids = table.concat(twenty, ",")
     assert.equal(ids, validate({ load_types = ids }).load_types)
     assert.is_nil(validate { load_types = ids .. ",21" })
+    assert.is_nil(validate { truck_types = ("1,"):rep(20) .. "1" })
     assert.equal("7700000000", validate({ owner_company = "7700000000" }).owner_company)
     assert.equal("770000000012", validate({ owner_company = "770000000012" }).owner_company)
     for _, bad in ipairs { "770000000", "77000000001", "77000000O0", "77 0000000" } do
       assert.is_nil(validate { owner_company = bad })
+    end
+  end)
+
+  it("takes no other way of writing a number or a day", function()
+    local refused = {
+      limit = { "0", "101", "-1", "1.0", "1e1", "+5", "0x10", "٥", "５", "1 0", "99999999999999999999" },
+      start_point_id = { "0", "-1", "1e3", "62.0", "٦٢" },
+      finish_point_type = { "0", "x" }, start_point_radius = { "-1", "1001", "0.5" },
+      start_date = { "2026-02-29", "2100-02-29", "2026-04-31", "2026-00-10", "2026-1-1", "20260101", "2026-01-26T00:00:00",
+        "1769385600", "２０２６-01-26", "0000-01-01", "today" },
+      weight_volume = { "0-5", "5-0", "1000.01-5", "5-200.01", "15,5-65", "15-65-3", "١٥-٦٥", "15–65" },
+      load_types = { ",1", "1,,2", "1.5", "-1", "١", "1;2" },
+      distance = { "5", "5,", "1,2,3", "1, 2", "6,5", "1.5,2", "a,b" },
+      owner_company = { "٧٧٠٠٠٠٠٠٠٠", "77000000001", "7.70000000" },
+      mode = { "MY", "my,all", "none" },
+    }
+    for field, values in pairs(refused) do
+      for _, value in ipairs(values) do
+        local filters, failure = validate { [field] = value }
+        assert.is_nil(filters, field .. "=" .. value)
+        assert.same({ field }, wrong_fields(failure))
+      end
+    end
+    for _, day in ipairs { "2028-02-29", "2000-02-29", " 2026-12-31 " } do
+      assert.equal((day:gsub(" ", "")), validate({ start_date = day }).start_date)
     end
   end)
 
