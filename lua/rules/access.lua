@@ -21,16 +21,16 @@ local function all(subscription)
 end
 
 local MASK = "•"
-local DATE = "%d%d%.%d%d%.%d%d%d%d"
+local DATE = "%f[%d][0-3]%d%.[01]%d%.20%d%d%f[%D]"
 
 local function mask_run(run)
-  local digits = run:gsub("%D", "")
-  local is_phone = #digits >= 10 or run:find "^%d%d%d%-%d%d%-%d%d$" or run:find "^%d%d%-%d%d%-%d%d$"
+  local digits, plain = run:gsub("%D", ""), run:gsub("[\128-\255]+", "-")
+  local is_phone = #digits >= 10 or plain:find "^%d%d%d%-%d%d%-%d%d$" or plain:find "^%d%d%-%d%d%-%d%d$"
   if is_phone then return (run:gsub("%d", MASK)) end
 end
 
 local function mask_between_dates(piece)
-  return (piece:gsub("%+?%d[%d %(%)%.%-\194\160]*%d", mask_run))
+  return (piece:gsub("%+?%d[%d \t_%(%)%.%-\194\160\226\128-\149\175]*%d", mask_run)) -- spaces, dashes of any kind
 end
 
 --- A comment with the digits of phone numbers hidden; dates and weights stay.

@@ -177,12 +177,21 @@ local function split_extension(shown)
   return low, nil
 end
 
+local BEHIND_TENTH_DIGIT = "^" .. ("%D*%d"):rep(10) .. "()"
+
+-- The number before what is said of it: «8 999 888-77-66 до 18:00», «… (24/7)».
+local function without_remark(part)
+  local behind = part:match(BEHIND_TENTH_DIGIT)
+  local remark = behind and part:find("[%a%(%*\208\209]", behind)
+  return remark and part:sub(1, remark - 1) or part
+end
+
 -- The first of several numbers: «8 800 555-35-35, 8 495 …».
 local function first_number(shown)
   for part in shown:gmatch "[^,;/\n|]+" do
     if part:find "%d" then
       local before_second_plus = part:match "^[^%d]*%+?[^%+]*%d[^%+]*"
-      return before_second_plus or part
+      return without_remark(before_second_plus or part)
     end
   end
   return ""
@@ -299,9 +308,13 @@ return {
     { "price", { 0 }, "—" },
     { "weight_volume", { 12345, 82.45 }, "12,3 т / 82,5 м³" },
     { "weight_volume", { 12350, 82 }, "12,4 т / 82 м³" },
+    { "day_month", { { day = 1, month = 1 }, "ru" }, "1 янв" },
+    { "day_month", { { day = 31, month = 12 }, "ru" }, "31 дек" },
+    { "day_month", { { day = 31, month = 12 }, "en" }, "31 Dec" },
     { "phone_tel", { "8 (999) 888-77-66" }, "+79998887766" },
     { "phone_tel", { "+7 999 888-77-66 доб. 12" }, "+79998887766;ext=12" },
     { "phone_tel", { "8 800 555-35-35, 8 495 000-00-00" }, "+78005553535" },
+    { "phone_tel", { "8 999 888-77-66 до 18:00" }, "+79998887766" },
     { "phone_tel", { "нет" }, "" },
   },
 }

@@ -45,6 +45,51 @@ describe("rules.card", function()
     end
   end)
 
+  it("leaves out of a phone link what is said behind the number", function()
+    for shown, tel in pairs {
+      ["8 999 888-77-66 до 18:00"] = "+79998887766",
+      ["8 999 888-77-66 с 9 до 18"] = "+79998887766",
+      ["+7 999 888-77-66 (24/7)"] = "+79998887766",
+      ["+7 999 888-77-66 x12"] = "+79998887766",
+      ["89998887766*12"] = "+79998887766",
+      ["8 800 555-35-35 или 8 495 000-00-00"] = "+78005553535",
+      ["8 999 888-77-66 Иван 2"] = "+79998887766",
+      ["Иван: +375 29 123-45-67 Viber"] = "+375291234567",
+      ["8 (4852) 12-34-56"] = "+74852123456",
+    } do
+      assert.equal(tel, card.phone_tel(shown), shown)
+    end
+  end)
+
+  it("rounds by the decimal text, halves up, and groups thousands", function()
+    for _, case in ipairs {
+      { 49, 0.05, "0,0 т / 0,1 м³" }, { 50, 0.95, "0,1 т / 1,0 м³" }, { 949, 9.94, "0,9 т / 9,9 м³" }, { 950, 9.95, "1,0 т / 10,0 м³" },
+      { 999950, 1049.5, "1 000,0 т / 1 049,5 м³" }, { 150, 2.25, "0,2 т / 2,3 м³" }, { 250, 2.35, "0,3 т / 2,4 м³" },
+      { 350, 86.05, "0,4 т / 86,1 м³" }, { -5, 82.45, "82,5 м³" }, { true, 5, "5 м³" }, { 1e9, 1e6, "1 000 000,0 т / 1 000 000 м³" },
+    } do
+      assert.equal(case[3], card.weight_volume(case[1], case[2]))
+    end
+    for kopecks, shown in pairs {
+      [101] = "1,01 ₽", [110] = "1,10 ₽", [99999] = "999,99 ₽", [100000] = "1 000 ₽", [-1] = "-0,01 ₽", [-150] = "-1,50 ₽",
+      [-1234567] = "-12 345,67 ₽", [99999999999] = "999 999 999,99 ₽",
+    } do
+      assert.equal(shown, card.price(kopecks))
+    end
+  end)
+
+  it("takes the wall clock of a date and drops what is none", function()
+    for shown, expected in pairs {
+      ["2026-01-26T08:00:00.123456Z"] = "2026-01-26T08:00:00", ["2026-01-26T23:59:59+14:00"] = "2026-01-26T23:59:59",
+      ["2026-01-26T08:00:00-0500"] = "2026-01-26T08:00:00", ["2026-01-26 08:00:00"] = "2026-01-26T08:00:00",
+      ["2026-12-31T23:30:00-03:00"] = "2026-12-31T23:30:00", ["2028-02-29"] = "2028-02-29T00:00:00",
+      ["2026-02-29T10:00:00Z"] = false, ["2026-01-26T24:00:00"] = false, ["2026-01-26T08:60:00"] = false, ["2026-1-26"] = false,
+      ["2026-13-01"] = false, ["1769385600"] = false, ["0000-01-01"] = false,
+    } do
+      local made = card.format { id = 1, points = { start = { first_date = shown } } }
+      assert.equal(expected or nil, made.loading_date, shown)
+    end
+  end)
+
   it("makes the published cards, all types joined", function()
     local types = { -- SPEC 2.2: joined from all entries, short name first
       ["481516"] = { "тент, реф", "зад, бок, верх" }, ["481517"] = { "борт", "" },
