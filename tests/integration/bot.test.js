@@ -67,6 +67,18 @@ test('what stands behind /start opens in the app; nonsense there is left out', a
   assert.deepEqual(urls, ['?tgWebAppStartParam=cargo_481516', '?tgWebAppStartParam=sub', '', '']);
 });
 
+test('only the command itself is /start', async () => {
+  const start = (text) => ({ ...vector('doc-start'), update_id: ++start.id, message: { ...vector('doc-start').message, text } });
+  start.id = 91000;
+  const others = ['/startled', '/START', 'start', ' /start', 'x /start', '/start!', '/start_', '/start@', '/start@бот', '//start', '/stop', ''];
+  for (const text of others) await take(start(text));
+  assert.equal(await value('SELECT count(*) FROM outbox'), '0');
+  for (const text of ['/start ', '/start\ncargo_1', '/start@cargotech_bot cargo_1']) await take(start(text));
+  assert.equal(await queued('greeting'), 3);
+  await take({ update_id: ++start.id, edited_message: vector('doc-start').message });
+  assert.equal(await queued('greeting'), 3);
+});
+
 const ignored = ['doc-forwarded', 'doc-entities', 'doc-voice', 'doc-document', 'doc-inline-query', 'doc-chosen-inline', 'own-start-botname',
   'own-no-update-id', 'own-malformed-0', 'own-malformed-1', 'own-malformed-3', 'own-malformed-5', 'own-malformed-6'];
 for (const id of ignored) {

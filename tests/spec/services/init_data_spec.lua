@@ -60,6 +60,24 @@ describe("1.1 initData", function()
     end
   end)
 
+  it("reads a field by its decoded name, however it was escaped", function()
+    local good = signed { auth_date = "1767225600", query_id = "a&b=c+d %", user = '{"id":42}' }
+    local options = { bot_token = TOKEN, now = 1767225610, max_age_s = 300 }
+    local function escape_all(piece) return (piece:gsub("[^=]", function(c) return ("%%%02x"):format(c:byte()) end)) end
+    local hash = good:match "hash=(%x+)$"
+    assert.truthy(init_data.check(good:gsub("^auth_date=[^&]*", escape_all), options))
+    assert.truthy(init_data.check("hash=" .. hash .. "&" .. good:gsub("&hash=.*", ""), options))
+    assert.truthy(init_data.check(good:gsub("%%20", "+"), options))
+    for changed, expected in pairs {
+      [good .. "&%75ser=%7B%22id%22%3A7%7D"] = "duplicate_key", [good .. "&"] = "malformed", ["&" .. good] = "malformed",
+      [good .. "&x"] = "malformed", [good .. "&%=1"] = "malformed", [good .. "&a=%c0%af"] = "malformed",
+      [good .. "&a=%ed%a0%80"] = "malformed", [good .. "%20"] = "invalid_hash", [good .. "&signature=x"] = "invalid_hash",
+      [good:gsub("hash=.*", "hash=")] = "invalid_hash",
+    } do
+      assert.equal(expected, (select(2, init_data.check(changed, options))), changed)
+    end
+  end)
+
   it("says who the driver is, the id as exact text", function()
     local driver = check {
       auth_date = "1767225600", start_param = "cargo_7",
