@@ -49,6 +49,13 @@ local function is_whole(value)
   return type(value) == "number" and value == math.floor(value)
 end
 
+-- What sessions are looked up by: a driver's id and a UUID.
+local function names_session(claims)
+  local sub, sid = claims.sub, claims.sid
+  return type(sub) == "string" and #sub <= 16 and sub:find "^[1-9]%d*$" ~= nil
+    and type(sid) == "string" and #sid == 36 and sid:find "^[%x%-]+$" ~= nil
+end
+
 -- The claims of a token whose signature is ours; time is not looked at.
 local function read(token, secrets)
   local head_part, claims_part, sign_part = token:match "^([%w%-_]+)%.([%w%-_]+)%.([%w%-_]+)$"
@@ -58,8 +65,7 @@ local function read(token, secrets)
   local key = find_key(keys_of(secrets), head.kid)
   if not key or not crypto.equal(sign_part, signature(key, head_part .. "." .. claims_part)) then return nil end
   local claims = decode_part(claims_part)
-  if not claims or type(claims.sub) ~= "string" or type(claims.sid) ~= "string" then return nil end
-  if not claims.sub:find "^[1-9]%d*$" or not is_whole(claims.iat) or not is_whole(claims.exp) then return nil end
+  if not claims or not names_session(claims) or not is_whole(claims.iat) or not is_whole(claims.exp) then return nil end
   return claims
 end
 

@@ -40,12 +40,13 @@ describe("services.jwt", function()
     end
   end)
 
-  it("takes no claims of wrong types", function()
+  it("takes no claims that name no session or have wrong types", function()
     local token = jwt.sign(claims, keys)
     local kid = host.json.decode(host.crypto.unbase64url(token:match "^[^.]+")).kid
-    for name, wrong in pairs { sub = 7, sid = 1, iat = "x", exp = "9999999999" } do
+    for _, wrong in ipairs { { sub = 7 }, { sub = "0" }, { sub = ("9"):rep(17) }, { sub = "12x" }, { sid = 1 }, { sid = "x" },
+      { sid = ("g"):rep(36) }, { iat = "x" }, { exp = "9999999999" }, { exp = 1999.5 } } do
       local body = { sub = claims.sub, sid = claims.sid, iat = claims.iat, exp = claims.exp }
-      body[name] = wrong
+      for name, value in pairs(wrong) do body[name] = value end
       assert.is_nil(jwt.verify(forged({ alg = "HS256", kid = kid }, body), keys, 1500))
     end
   end)
