@@ -29,7 +29,16 @@ enum channel_kind {
     CHANNEL_KINDS,
 };
 
-enum { CHANNEL_BODY_MAX = 8 * 1024 * 1024 };
+/* A longer body ends the line, and with it the worker. Of the texts of scripts so much is sent. */
+enum { CHANNEL_BODY_MAX = 8 * 1024 * 1024, CHANNEL_TEXT_MAX = 64 * 1024 };
+
+/* An answer, or the refusal that stands for one which is too long. */
+static inline struct slice channel_answer(struct slice json)
+{
+    return json.len <= CHANNEL_BODY_MAX
+               ? json
+               : SLICE("{\"ok\":false,\"error\":\"the answer is longer than 8 MiB\"}");
+}
 
 struct channel_frame {
     enum channel_kind kind;

@@ -97,5 +97,7 @@ void crew_answer(struct crew *crew, unsigned number, uint64_t question, struct s
     if (worker && worker->channel)
         channel_send(
             worker->channel,
-            &(struct channel_frame){.kind = CHANNEL_ANSWER, .number = question, .body = lines}, -1);
+            &(struct channel_frame){
+                .kind = CHANNEL_ANSWER, .number = question, .body = channel_answer(lines)},
+            -1);
 }

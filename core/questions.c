@@ -19,6 +19,8 @@ enum result questions_ask(struct questions *questions, struct channel *channel,
 {
     if (!channel)
         return R_CLOSED;
+    if (request.len > CHANNEL_BODY_MAX)
+        return R_TOO_BIG;
     struct question *question = mem_new(struct question);
     *question = (struct question){++questions->last, answered, owner, questions->list};
     questions->list = question;

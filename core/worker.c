@@ -85,10 +85,17 @@ static enum result on_inspect(void *owner, struct generation *generation, struct
     return dispatch_prepare(worker->dispatch, generation, why);
 }
 
+/* Whatever a script puts into the words of its error. */
+static struct slice cut(struct slice text)
+{
+    return slice_of(text.data, text.len < CHANNEL_TEXT_MAX ? text.len : CHANNEL_TEXT_MAX);
+}
+
 static void on_prepared(void *owner, uint64_t number, bool ok, struct slice problems)
 {
-    tell(owner, &(struct channel_frame){
-                    .kind = CHANNEL_PREPARED, .status = ok, .number = number, .body = problems});
+    tell(owner,
+         &(struct channel_frame){
+             .kind = CHANNEL_PREPARED, .status = ok, .number = number, .body = cut(problems)});
 }
 
 static struct slice tls_secret(const struct worker *worker)
@@ -108,7 +115,8 @@ static void renew_certificate(struct worker *worker)
 
 static void on_complaint(void *owner, uint64_t canary, struct slice text)
 {
-    tell(owner, &(struct channel_frame){.kind = CHANNEL_COMPLAINT, .number = canary, .body = text});
+    tell(owner,
+         &(struct channel_frame){.kind = CHANNEL_COMPLAINT, .number = canary, .body = cut(text)});
 }
 
 /* What a script says of itself (struct host, complain). */
@@ -254,7 +262,8 @@ static void on_reply(void *owner, struct slice json)
 {
     struct reply *reply = owner;
     tell(reply->worker,
-         &(struct channel_frame){.kind = CHANNEL_REPLY, .number = reply->number, .body = json});
+         &(struct channel_frame){
+             .kind = CHANNEL_REPLY, .number = reply->number, .body = channel_answer(json)});
     free(reply);
 }
 

@@ -10,6 +10,15 @@ const withServer = (env, body) => serving(new Small(env), body);
 const greeting = (text) => `return { greeting = "${text}" }\n`;
 const BROKEN = 'local x = 1\nreturn { greeting = }\n';
 
+/** What the control socket says to this request, line by line. */
+async function ask(control, request) {
+  let text = '';
+  const socket = net.connect(control).setEncoding('utf8');
+  socket.write(`${JSON.stringify(request)}\n`);
+  for await (const piece of socket) text += piece;
+  return text.trim().split('\n').map((line) => JSON.parse(line));
+}
+
 async function reload(server) {
   const end = await server.command('reload', '--json');
   const lines = end.stdout.trim().split('\n').map((line) => JSON.parse(line));
@@ -79,6 +88,29 @@ test('settings that need a restart are refused by name', async () => {
     assert.match(end.stderr, /conf\/default\.lua:3: .*shared_memory_mb.*restart/);
     assert.match(end.stdout, /master generation 2 rejected/);
     assert.equal((await server.client.get('/hello')).text, 'hello');
+  });
+});
+
+test('a mistake that says megabytes is rejected like any other, and costs no worker', async () => {
+  await withServer({}, async (server) => {
+    const pids = (await server.untilLive()).map((worker) => worker.pid);
+    server.edit('lua/answers.lua', 'error(("too much to say "):rep(2 ^ 20))');
+    const end = await server.command('reload');
+    assert.equal(end.code, 1);
+    assert.match(end.stdout, /^worker 1 generation 2 rejected .*too much to say/m);
+    assert.match(end.stdout, /^worker 2 generation 2 rejected .*too much to say/m);
+    assert.deepEqual((await server.untilLive()).map((worker) => worker.pid), pids);
+  });
+});
+
+test('an answer too long for the line between worker and master is refused, and costs no worker', async () => {
+  const server = new Small();
+  server.replace('lua/init.lua', 'calls = {', 'calls = {\n    much = function() return ("x"):rep(9 * 2 ^ 20) end,');
+  await serving(server, async () => {
+    const pids = (await server.untilLive()).map((worker) => worker.pid);
+    const [line] = await ask(server.control, { command: 'call', name: 'much' });
+    assert.deepEqual(line, { ok: false, error: 'the answer is longer than 8 MiB' });
+    assert.deepEqual((await server.untilLive()).map((worker) => worker.pid), pids);
   });
 });
 
