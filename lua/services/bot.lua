@@ -67,12 +67,20 @@ local function keep_phone(tx, message)
   return tx:query("UPDATE drivers SET phone = $2, updated_at = now() WHERE id = $1", message.from.id, phone)
 end
 
+-- Both groups are told of a migration, the old one where to and the new one where from: {old_id, new_id}.
+local function migration_of(message)
+  local chat_id, from_id, to_id = table_of(message.chat).id, message.migrate_from_chat_id, message.migrate_to_chat_id
+  if not is_id(chat_id) then return nil end
+  if is_id(to_id) then return { chat_id, to_id } end
+  if is_id(from_id) then return { from_id, chat_id } end
+end
+
 -- Who writes to us, or allows us to write, can be reached.
 local function on_message(tx, message)
-  local chat_id, new_id = table_of(message.chat).id, message.migrate_to_chat_id
-  if is_id(chat_id) and is_id(new_id) then
-    if not chats.is_ours(chat_id, tx) then return true end
-    return chats.moved(tx, chat_id, new_id)
+  local migration = migration_of(message)
+  if migration then
+    if not chats.is_ours(migration[1], tx) then return true end
+    return chats.moved(tx, migration[1], migration[2])
   end
   if not is_private(message) then return true end
   local heard, problem = tx:query(

@@ -198,6 +198,17 @@ test('a group of strangers that migrates is not our business; ours is', async ()
   assert.deepEqual(await sql('SELECT old_id, new_id FROM telegram_chats'), [[String(GROUP), '-1007777777777']]);
 });
 
+test('the new group tells of the migration too, in whatever order', async () => {
+  const { message } = vector('own-migrate');
+  const from = (id, old) => ({ update_id: id, message: { ...message, migrate_to_chat_id: undefined, chat: { ...message.chat, id: -1007777777777 }, migrate_from_chat_id: old } });
+  await take(from(1, -400123));
+  assert.equal(await value('SELECT count(*) FROM telegram_chats'), '0');
+  await take(from(2, GROUP));
+  await take({ update_id: 3, message: { ...message, chat: { ...message.chat, id: GROUP }, migrate_to_chat_id: -1007777777777 } });
+  await take(from(4, GROUP));
+  assert.deepEqual(await sql('SELECT old_id, new_id FROM telegram_chats'), [[String(GROUP), '-1007777777777']]);
+});
+
 test('while the database is away Telegram is asked to come again, and the press is not lost', async () => {
   await product.postgres.kill();
   const refused = await post(vector('own-callback-accept'));
