@@ -6,8 +6,7 @@
 ---   taken_days   by earlier refunds of the same payment
 ---   unused_days  of the bought ones, begun days included
 local function days_to_take(payment)
-  local share = payment.refunded_kopecks / payment.amount_kopecks
-  local days = share >= 1 and payment.days or math.floor(payment.days * share)
+  local days = math.floor(payment.days * payment.refunded_kopecks / payment.amount_kopecks) -- one rounding: 29 % of 100 is 29
   return math.max(0, math.min(days - payment.taken_days, payment.unused_days))
 end
 
@@ -24,5 +23,6 @@ return {
     { "days_to_take", { bought(rub(499), 0, 0) }, 0 },
     { "days_to_take", { bought(rub(100), 0, 30) }, 6 },
     { "days_to_take", { bought(rub(499), 6, 24) }, 24 },
+    { "days_to_take", { { amount_kopecks = rub(100), days = 100, refunded_kopecks = rub(29), taken_days = 0, unused_days = 100 } }, 29 },
   },
 }

@@ -231,7 +231,8 @@ local function find_refund(tx, object, payment, amount, own_id)
     RETURNING id, amount_kopecks, status, gateway_id]], host.crypto.uuid(), payment.id, amount)
 end
 
---- How many days a refund takes: of the paid period those that are not used yet count, without those that earlier refunds took.
+--- How many days a refund takes: of the paid period those that are not used yet count, without those that earlier refunds took. A
+--- revocation since then took all of them.
 --- @param one fun(sql: string, ...): table?, table?  of a transaction, or host.pg.one
 --- @param payment {id: string, amount_kopecks: integer, days: integer}
 --- @param refunded integer  kopecks, with this refund
@@ -240,7 +241,9 @@ end
 function settling.days_to_take(one, payment, refunded)
   local facts, problem = one([[
     SELECT coalesce(-sum(taken.days), 0)::int AS taken_days,
-      coalesce(max(ceil(extract(epoch FROM bought.expires_after - now()) / $2)), 0)::int AS left_days
+      coalesce(max(CASE WHEN EXISTS (SELECT FROM subscription_grants AS ended WHERE ended.driver_id = bought.driver_id
+                                       AND ended.source = 'revoke' AND ended.id > bought.id) THEN 0
+                        ELSE ceil(extract(epoch FROM bought.expires_after - now()) / $2) END), 0)::int AS left_days
     FROM subscription_grants AS bought
     LEFT JOIN subscription_grants AS taken ON taken.source = 'refund'
       AND taken.source_id = ANY (ARRAY(SELECT id::text FROM refunds WHERE payment_id = $1::uuid))

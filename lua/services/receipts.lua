@@ -17,10 +17,10 @@ function receipts.are_due()
   return settings.get "receipts" ~= nil
 end
 
--- {email} or {phone} in the gateway's writing.
+-- {email} or {phone} in the gateway's writing: E.164 without the plus, so 8 999… is 7999….
 local function of_input(given)
   if given.email then return { email = given.email } end
-  if given.phone then return { phone = (given.phone:gsub("%D", "")) } end
+  if given.phone then return { phone = ((rules.phone.normalise(given.phone) or given.phone):gsub("%D", "")) } end
 end
 
 local function remembered(driver_id)

@@ -1,6 +1,7 @@
 --- Giving money back through the gateway. The row comes first and its id is the key, as with payments; what it does to
 --- the access is decided where all answers of the gateway are (services/payment_settling.lua).
 local host = host
+local alerts = require "services.alerts"
 local audit = require "services.audit"
 local failure = require "kit.failure"
 local receipts = require "services.receipts"
@@ -12,6 +13,8 @@ local refunds = {}
 
 local REFUNDABLE = { succeeded = true, partially_refunded = true }
 local POSTED_FOR_S = 23 * 3600
+local LOST_AFTER_S = 86400      -- the gateway forgets the key, so what it has not made by then it never makes
+local CLOCKS_DIFFER_S = 3600
 
 -- The row of a new refund, with the money reserved under the payment's lock.
 local function insert(tx, payment_id, amount, actor, reason, context)
@@ -42,7 +45,7 @@ local function find(id)
   return host.pg.one([[
     SELECT refunds.id, refunds.amount_kopecks, refunds.status, refunds.reason, refunds.gateway_id,
       payments.id AS payment_id, payments.gateway_id AS payment_gateway_id, payments.currency, payments.receipt_sealed,
-      extract(epoch FROM now() - refunds.created_at)::float8 AS age_s
+      refunds.created_at, extract(epoch FROM now() - refunds.created_at)::float8 AS age_s
     FROM refunds JOIN payments ON payments.id = refunds.payment_id WHERE refunds.id = $1::uuid]], id)
 end
 
@@ -60,12 +63,13 @@ local function request_body(row)
   }
 end
 
-local function cancel(row, problem)
-  host.pg.transaction(function(tx)
-    local ok, why = tx:query("UPDATE refunds SET status = 'canceled' WHERE id = $1::uuid AND status = 'pending'", row.id)
-    if not ok then return nil, why end
-    return audit.write_in(tx, { action = "refund.refused", target_type = "payment", target_id = row.payment_id,
-      details = { refund_id = row.id, answered = problem.answered } })
+-- Its money is free again.
+local function cancel(row, action, details)
+  details.refund_id, details.amount_kopecks = row.id, row.amount_kopecks
+  return host.pg.transaction(function(tx)
+    local done, why = tx:query("UPDATE refunds SET status = 'canceled' WHERE id = $1::uuid AND status = 'pending'", row.id)
+    if not done then return nil, why end
+    return audit.write_in(tx, { action = action, target_type = "payment", target_id = row.payment_id, details = details })
   end)
 end
 
@@ -75,11 +79,32 @@ local function post(row)
   if body then object, problem = yookassa.create_refund(body, row.id) end
   if object then return settling.refund(object, "created", row.id) end
   if problem.code ~= "gateway_refused" or problem.unknown then return nil, problem end
-  cancel(row, problem)
+  cancel(row, "refund.refused", { answered = problem.answered })
   return nil, failure("refund_refused", { text = tostring(problem) })
 end
 
---- Ask for the state of a pending refund, or ask for the refund again while its key holds.
+-- Its key may be forgotten, so asking once more could give the money back twice: the gateway's own list tells.
+local function search(row)
+  local outcome
+  local ok, problem = yookassa.each_refund(row.created_at - CLOCKS_DIFFER_S, function(object)
+    if object.payment_id ~= row.payment_gateway_id then return false end
+    outcome = settling.refund(object, "reconcile", row.id)
+    return outcome == "applied"
+  end)
+  if not ok then return nil, problem end
+  if outcome == "applied" or row.age_s <= LOST_AFTER_S then return outcome or "unchanged" end
+  row, problem = find(row.id)
+  if not row then return nil, problem end
+  if row.status ~= "pending" or row.gateway_id then return "unchanged" end
+  alerts.raise("refund_lost", "YooKassa never made a refund we asked for: ask for it again on the page of the payment",
+    { payment_id = row.payment_id })
+  ok, problem = cancel(row, "refund.failed", { reason = "never made at the gateway" })
+  if not ok then return nil, problem end
+  return "applied"
+end
+
+--- Ask for the state of a pending refund, or ask for the refund again while its key holds. Later it is searched for, and after a
+--- day without it given up.
 --- @return string? outcome
 --- @return table? failure
 function refunds.pursue(id)
@@ -92,7 +117,7 @@ function refunds.pursue(id)
     if not object then return nil, problem end
     return settling.refund(object, "reconcile", row.id)
   end
-  if row.age_s > POSTED_FOR_S then return "unchanged" end
+  if row.age_s > POSTED_FOR_S then return search(row) end
   return post(row)
 end
 

@@ -16,6 +16,11 @@ describe("rules.refunds", function()
     assert.equal(20, take { taken_days = 10, unused_days = 20 })
   end)
 
+  it("rounds once, so that a share that comes out even is not a day short", function()
+    assert.equal(29, take { amount_kopecks = 10000, days = 100, refunded_kopecks = 2900, unused_days = 100 })
+    assert.equal(63, take { amount_kopecks = 129900, days = 90, refunded_kopecks = 90930, unused_days = 90 })
+  end)
+
   it("takes never more than was bought, whatever the order of partial refunds", function()
     math.randomseed(11)
     for _ = 1, 500 do

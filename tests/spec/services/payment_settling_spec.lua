@@ -1,6 +1,7 @@
 -- What the gateway says becomes ours once, in any order, however often and however many at a time.
 local paying = require "support.paying"
 local settling = require "services.payment_settling"
+local subscriptions = require "services.subscriptions"
 
 local function shuffle(list)
   for i = #list, 2, -1 do
@@ -130,6 +131,22 @@ describe("services.payment_settling", function()
       settling.refund(refund(host.crypto.uuid(), 10000), "webhook")
       assert.equal(-6, paying.grants(driver)[2].days)
       assert.equal(6, settling.days_to_take(host.pg.one, payment, 20000))
+    end)
+
+    it("take nothing of a period that was revoked: what was bought later is another's money", function()
+      settling.payment(paying.object(row, "succeeded"), "webhook")
+      local granted = host.pg.transaction(function(tx)
+        return subscriptions.grant(tx, { driver_id = driver, source = "revoke", source_id = host.crypto.uuid(), days = 0 })
+      end)
+      assert.equal(-30, granted.days)
+      local later = paying.payment(driver)
+      settling.payment(paying.object(later, "succeeded"), "webhook")
+      local expires_at = paying.subscription(driver).expires_at
+      assert.equal(0, settling.days_to_take(host.pg.one, { id = row.id, amount_kopecks = 49900, days = 30 }, 49900))
+      assert.equal("applied", settling.refund(refund(host.crypto.uuid(), 49900), "webhook"))
+      assert.equal("refunded", paying.status(row))
+      assert.equal(expires_at, paying.subscription(driver).expires_at)
+      assert.equal(30, settling.days_to_take(host.pg.one, { id = later.id, amount_kopecks = 49900, days = 30 }, 49900))
     end)
 
     it("add up to the amount and no further", function()

@@ -61,6 +61,41 @@ describe("services.refunds", function()
     assert.equal("10000", tostring(host.pg.one("SELECT refunded_kopecks FROM payments WHERE id = $1::uuid", row.id).refunded_kopecks))
   end)
 
+  -- A refund that YooKassa did not answer, so long ago.
+  local function unanswered(row, after, hours)
+    control("misbehave", { match = { method = "POST", path = "/v3/refunds" }, times = 2, action = "close", after = after })
+    refunds.ask(row.id, 10000, ADMIN)
+    return assert(host.pg.one([[
+      UPDATE refunds SET created_at = created_at - $2 * interval '1 hour' WHERE payment_id = $1::uuid RETURNING id]], row.id, hours)).id
+  end
+  local function status_of(id)
+    return host.pg.one("SELECT status FROM refunds WHERE id = $1::uuid", id).status
+  end
+
+  it("finds one that YooKassa made without our knowing, when its key is too old to ask again", function()
+    local row = buy(driver)
+    local id = unanswered(row, true, 23.5)
+    assert.equal("applied", refunds.pursue(id))
+    assert.equal("succeeded", status_of(id))
+    assert.equal("unchanged", refunds.pursue(id))
+    assert.equal("partially_refunded", paying.status(row))
+  end)
+
+  it("gives up after a day what YooKassa never made, and its money can be asked for again", function()
+    local row = buy(driver)
+    local id = unanswered(row, false, 23.5)
+    assert.equal("unchanged", refunds.pursue(id))
+    assert.equal("pending", status_of(id))
+    host.pg.query("UPDATE refunds SET created_at = created_at - interval '1 hour' WHERE id = $1::uuid", id)
+    control("misbehave", { match = { method = "GET", path = "/v3/refunds" }, action = "status", status = 500 })
+    assert.is_nil((refunds.pursue(id)))
+    assert.equal("pending", status_of(id), "not while nobody knows")
+    assert.equal("applied", refunds.pursue(id))
+    assert.equal("canceled", status_of(id))
+    assert.equal(1, host.pg.one("SELECT count(*)::int AS n FROM audit_log WHERE action = 'refund.failed' AND target_id = $1", row.id).n)
+    assert.equal("succeeded", assert(refunds.ask(row.id, 49900, ADMIN)).status)
+  end)
+
   it("frees what the gateway refused", function()
     local row = buy(driver)
     control("misbehave", { match = { method = "POST", path = "/v3/refunds" }, action = "status", status = 400 })
@@ -75,6 +110,14 @@ describe("services.refunds", function()
     assert.equal("payment_not_refundable", problem.code)
     _, problem = refunds.ask(host.crypto.uuid(), 100, ADMIN)
     assert.equal("payment_not_found", problem.code)
+  end)
+
+  it("writes a phone to the receipt as the gateway wants it", function()
+    local numbers = { ["8 (999) 888-77-66"] = "79998887766", ["+7 999 888-77-66"] = "79998887766",
+      ["+375 29 123-45-67"] = "375291234567" }
+    for typed, written in pairs(numbers) do
+      assert.same({ phone = written }, (assert(receipts.contact(driver, { phone = typed }))))
+    end
   end)
 
   it("carries the receipt of the payment, over its own amount", function()
