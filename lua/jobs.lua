@@ -5,11 +5,13 @@
 ---   run      returns what it did, and optionally the seconds until the next run; or nil and a failure
 ---   limit_s  a run is ended after that; 300 when not said
 ---   is_woken others may ask for a run at once (jobs.wake)
+local audit = require "services.audit"
 local outbox = require "services.outbox"
 local outbox_sender = require "services.outbox_sender"
 local payment_inbox = require "services.payment_inbox"
 local payments = require "services.payments"
 local reconciler = require "services.payment_reconciler"
+local sessions = require "services.sessions"
 local subscription_expiry = require "services.subscription_expiry"
 
 return {
@@ -29,4 +31,7 @@ return {
     run = payment_inbox.clean },
   { name = "payments.attempts", about = "Forget the keys of attempts to pay that are too old.", every_s = 86400,
     run = payments.forget_attempts },
+  { name = "sessions.clean", about = "Forget ended sessions that are too old.", every_s = 86400, run = sessions.clean },
+  { name = "audit.months", about = "Make the months of the audit log to come, drop those past their retention.", every_s = 86400,
+    run = audit.keep_months },
 }

@@ -3,6 +3,8 @@ local host = host
 
 local audit = {}
 
+local MONTHS_AHEAD = 12
+
 local INSERT = [[
   INSERT INTO audit_log (actor_type, actor_id, action, target_type, target_id, details, address, agent, request_id)
   VALUES ($1, $2, $3, $4, $5, $6, $7::inet, $8, $9)]]
@@ -24,6 +26,28 @@ function audit.write_later(entry, context)
     local ok, failure = audit.write_in(host.pg, entry, context)
     if not ok then host.log.warn("audit entry lost", { action = entry.action, failure = tostring(failure) }) end
   end)
+end
+
+--- The job audit.months: months are made before they begin, and go whole once they are older than their retention. Whoever may
+--- migrate may do that, so it goes the way of migrations.
+--- @return {dropped: string[]}?
+--- @return table? failure
+function audit.keep_months()
+  return host.pg.transaction(function(tx)
+    local made, problem = tx:query([[
+      SELECT audit_log_add_month((now() + n * interval '1 month')::date) FROM generate_series(0, $1::int) AS n]], MONTHS_AHEAD)
+    if not made then return nil, problem end
+    local rows
+    rows, problem = tx:query("SELECT * FROM audit_log_drop_months($1::int) AS month", host.config.retention.audit_months)
+    if not rows then return nil, problem end
+    local dropped = host.json.array {}
+    for index, row in ipairs(rows) do dropped[index] = row.month end
+    if #dropped == 0 then return { dropped = dropped } end
+    local ok
+    ok, problem = audit.write_in(tx, { action = "audit.dropped", target_type = "server", details = { months = dropped } })
+    if not ok then return nil, problem end
+    return { dropped = dropped }
+  end, { direct = true })
 end
 
 return audit

@@ -253,4 +253,22 @@ function sessions.finish(driver_id, reason)
   return true
 end
 
+--- The job sessions.clean: ended sessions go after their retention. One that nobody ended stays, for it may be in use; where it
+--- came from is forgotten.
+--- @return {deleted: integer, cleared: integer}?
+--- @return table? failure
+function sessions.clean()
+  local deleted, problem = host.pg.query([[
+    DELETE FROM sessions WHERE greatest(created_at, revoked_at) < now() - $1 * interval '1 day' AND revoked_at IS NOT NULL]],
+    host.config.retention.sessions_d)
+  if not deleted then return nil, problem end
+  local cleared
+  cleared, problem = host.pg.query([[
+    UPDATE sessions SET address = NULL, agent = NULL
+    WHERE greatest(created_at, revoked_at) < now() - $1 * interval '1 day' AND revoked_at IS NULL
+      AND (address IS NOT NULL OR agent IS NOT NULL)]], host.config.retention.sessions_d)
+  if not cleared then return nil, problem end
+  return { deleted = deleted.affected, cleared = cleared.affected }
+end
+
 return sessions

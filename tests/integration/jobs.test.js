@@ -46,6 +46,38 @@ test('an unknown job is refused', async () => {
   assert.match(end.output, /no job called no\.such/);
 });
 
+const runJob = async (name) => {
+  const end = await product.fura.command('jobs', 'run', name);
+  assert.equal(end.code, 0, end.output);
+};
+
+test('months of the audit log go whole after three years, and those to come are there before they begin', async () => {
+  const months = async () => (await product.postgres.query("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'audit_log'::regclass")).flat();
+  const name = (months) => value(`SELECT 'audit_log_' || to_char(now() AT TIME ZONE 'UTC' + interval '${months} months', 'YYYY_MM')`);
+  const [old, kept, coming] = [await name(-38), await name(-36), await name(12)];
+  for (const ago of [38, 36]) {
+    await product.postgres.query(`SELECT audit_log_add_month((now() - interval '${ago} months')::date)`);
+    await product.postgres.query(`INSERT INTO audit_log (actor_type, action, created_at) VALUES ('system', 'old', now() - interval '${ago} months')`);
+  }
+  await product.postgres.query(`DROP TABLE ${coming}`);
+  await runJob('audit.months');
+  const there = await months();
+  assert.deepEqual([old, kept, coming].map((month) => there.includes(month)), [false, true, true]);
+  assert.equal(await value("SELECT count(*) FROM audit_log WHERE action = 'old'"), '1');
+  assert.equal(await value("SELECT details->'months'->>0 FROM audit_log WHERE action = 'audit.dropped'"), old);
+});
+
+test('ended sessions go after ninety days; one still open keeps its driver in, without where it came from', async () => {
+  const [gone, late, stays] = [await product.login({ id: 7201 }), await product.login({ id: 7202 }), await product.login({ id: 7203 })];
+  for (const driver of [gone, late]) assert.equal((await driver.post('/api/v1/auth/logout')).status, 204);
+  await product.postgres.query("UPDATE sessions SET created_at = now() - interval '95 days' WHERE driver_id BETWEEN 7201 AND 7203");
+  await product.postgres.query("UPDATE sessions SET revoked_at = now() - interval '91 days' WHERE driver_id = 7201");
+  await runJob('sessions.clean');
+  const rows = await product.postgres.query('SELECT driver_id, address IS NULL FROM sessions WHERE driver_id BETWEEN 7201 AND 7203 ORDER BY 1');
+  assert.deepEqual(rows, [['7202', 'f'], ['7203', 't']]);
+  assert.equal((await stays.get('/api/v1/me')).status, 200);
+});
+
 test('old update ids are forgotten, new ones are not', async () => {
   await product.postgres.query("INSERT INTO telegram_updates VALUES (1, now() - interval '8 days'), (2, now())");
   assert.equal((await product.fura.command('jobs', 'run', 'outbox.clean')).code, 0);

@@ -4,7 +4,7 @@ local words = {}
 --- Actions, in the order of the filter.
 words.actions = {
   { "admin.logged_in", "Вошёл в панель" }, { "admin.logged_out", "Вышел из панели" },
-  { "admin.login_refused", "Не пущен в панель" }, { "admin.added", "Учётная запись создана" },
+  { "admin.login_refused", "Не пущен в панель" }, { "admin.refused", "Не разрешено ролью" }, { "admin.added", "Учётная запись создана" },
   { "admin.disabled", "Учётная запись закрыта" },
   { "payment.created", "Платёж создан" }, { "payment.succeeded", "Платёж прошёл" },
   { "payment.waiting_for_capture", "Деньги удержаны" }, { "payment.canceled", "Платёж отменён" },
@@ -14,7 +14,7 @@ words.actions = {
   { "payment.webhook_dead", "Уведомление не разобрано" },
   { "payment.refunded", "Деньги возвращены" }, { "payment.partially_refunded", "Возвращена часть" },
   { "refund.requested", "Возврат запрошен" }, { "refund.canceled", "Возврат отменён" },
-  { "refund.refused", "ЮKassa отказала в возврате" }, { "refund.denied", "Возврат не разрешён" },
+  { "refund.refused", "ЮKassa отказала в возврате" }, { "refund.failed", "Возврат не сделан" }, { "refund.denied", "Возврат не разрешён" },
   { "subscription.created", "Подписка начата" }, { "subscription.extended", "Подписка продлена" },
   { "subscription.revoked", "Подписка отозвана" },
   { "promo_code.created", "Промокод создан" }, { "promo_code.not_created", "Промокод не создан" },
@@ -32,6 +32,7 @@ words.actions = {
   { "outbox.retried", "Сообщение отправлено заново" }, { "outbox.dropped", "Сообщение отброшено" },
   { "job.run", "Задание запущено" }, { "cache.cleared", "Списки очищены" },
   { "cargo_token.dropped", "Доступ к бирже сброшен" }, { "cargotech.login", "Вход на биржу" },
+  { "audit.dropped", "Старые месяцы журнала убраны" },
 }
 
 --- Kinds of objects.
@@ -53,6 +54,7 @@ words.fields = {
   problem = "беда", problems = "ошибки", cargo_id = "груз", from = "было", to = "стало",
   days_taken = "снято дней", answered = "ответ", cause = "откуда известно",
   fetched = "на деле", said = "заявлено", final = "окончательно", key_id = "ключ", badge = "ярлык", on_sale = "в продаже",
+  months = "месяцы",
   share = "доля", minutes = "минут", title = "название", ru = "по-русски", en = "по-английски", text = "текст", payload = "сообщение",
 }
 
@@ -80,7 +82,8 @@ words.jobs = {
   ["outbox.send"] = "Отправляет то, что ждёт Telegram.", ["outbox.clean"] = "Забывает отправленное и старое.",
   ["payments.inbox"] = "Разбирает уведомления ЮKassa, которые ждут.", ["payments.reconcile"] = "Спрашивает ЮKassa о платежах без конца.",
   ["payments.compare"] = "Сверяет последние дни со списком ЮKassa.", ["payments.clean"] = "Стирает тела старых уведомлений.",
-  ["payments.attempts"] = "Забывает ключи старых попыток оплаты.",
+  ["payments.attempts"] = "Забывает ключи старых попыток оплаты.", ["sessions.clean"] = "Забывает старые законченные сессии.",
+  ["audit.months"] = "Готовит будущие месяцы журнала и убирает те, чей срок хранения прошёл.",
   ["subscriptions.expiring"] = "Сообщает о доступе, который кончается через три дня или завтра.",
 }
 
