@@ -41,7 +41,7 @@ local function authenticate(request, route, context)
   ours, problem = access.check_origin(request, via)
   if not ours then return nil, problem end
   context.driver_id, context.first_name, context.sid = session.driver_id, session.first_name, session.sid
-  context.fresh_token = session.refreshed_token
+  context.fresh_token, context.read_only = session.refreshed_token, session.read_only
   request.driver_id = session.driver_id
   return true
 end

@@ -344,6 +344,19 @@ test('selling can be switched off without taking access from those who have it',
   await untilEverywhere(async () => !(await refused()), 'selling to go on');
 });
 
+test('selling for subscribers only sells to subscribers, as their page says', async () => {
+  const [subscriber, stranger] = [await login(), await login()];
+  await product.buyAccess(subscriber);
+  await product.postgres.query("INSERT INTO feature_flags (name, requires_subscription) VALUES ('payments', true)");
+  const flag = async (driver) => (await driver.get('/api/v1/me')).json.flags.payments;
+  await untilEverywhere(async () => !(await flag(stranger)), 'the flag');
+  assert.equal(await flag(subscriber), true);
+  assert.equal((await pay(subscriber)).status, 201);
+  assert.equal((await pay(stranger)).json.code, 'payments_disabled');
+  await product.postgres.query("DELETE FROM feature_flags WHERE name = 'payments'");
+  await untilEverywhere(() => flag(stranger), 'selling to all');
+});
+
 test('with receipts configured a contact is asked for once and kept encrypted', async () => {
   const driver = await login();
   const set = await product.fura.commandWith('{"vat_code":1,"tax_system_code":2}', 'settings', 'set', 'receipts');
@@ -417,6 +430,21 @@ test('access opens contacts and the access token; the token only reads cargos', 
   }
   assert.equal((await pay(reader)).status, 403);
   assert.equal((await reader.get('/api/v1/dictionaries/load_types')).status, 200);
+});
+
+test('what is read with the access token is not remembered as the driver\'s own search', async () => {
+  const driver = await login();
+  await product.buyAccess(driver);
+  const remembered = async () => (await driver.get('/api/v1/me')).json.filters;
+  await product.postgres.query(`CREATE TABLE searches (filters jsonb);
+    CREATE FUNCTION note_search() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO searches VALUES (NEW.filters); RETURN NEW; END';
+    CREATE TRIGGER note_search BEFORE INSERT OR UPDATE ON driver_filters FOR EACH ROW EXECUTE FUNCTION note_search()`);
+  const { json } = await driver.get('/api/v1/subscription/access-token');
+  const reader = product.client.as(json.access_token);
+  assert.equal((await reader.get('/api/v1/cargos?mode=all&weight_volume=3-16')).status, 200);
+  await driver.get('/api/v1/cargos?mode=all&weight_volume=10-54');
+  await until(async () => (await remembered()).weight_volume === '10-54', { what: 'the own search' });
+  assert.equal(await product.postgres.value("SELECT count(*) FROM searches WHERE filters->>'weight_volume' = '3-16'"), '0');
 });
 
 test('an access token can be replaced and revoked, and dies with the access', async () => {

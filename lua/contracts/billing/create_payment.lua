@@ -5,6 +5,7 @@ local flags = require "services.flags"
 local payment_fields = require "contracts.billing.payment_fields"
 local payments = require "services.payments"
 local receipts = require "services.receipts"
+local subscriptions = require "services.subscriptions"
 local tariffs = require "services.tariffs"
 local host = host
 
@@ -38,6 +39,11 @@ local function contact_for(driver_id, input)
   return nil, problem
 end
 
+-- As the page with the tariffs says. Selling may be for subscribers only; when nobody knows whether this is one, it is not.
+local function is_selling_to(driver_id)
+  return flags.is_on("payments", driver_id, (subscriptions.is_active(driver_id)))
+end
+
 local function attempt_of(input)
   return input.idempotency_key and { key = input.idempotency_key,
     asked = { tariff = input.tariff, return_url = input.return_url, email = input.email, phone = input.phone } }
@@ -61,7 +67,7 @@ return contract {
   },
 
   run = function(input, context)
-    if not flags.is_on("payments", context.driver_id) then return nil, "payments_disabled" end
+    if not is_selling_to(context.driver_id) then return nil, "payments_disabled" end
     local tariff = tariffs.find(input.tariff)
     if not tariff then return nil, "unknown_tariff" end
     local receipt, problem = contact_for(context.driver_id, input)

@@ -88,7 +88,7 @@ return contract {
   },
 
   run = function(filters, context)
-    if context.driver_id and filters.offset == 0 then
+    if context.driver_id and filters.offset == 0 and not context.read_only then
       drivers.save_filters_later(context.driver_id, cargo_pages.prepare(filters).remembered)
     end
     if context.wants == "json" and context.driver_id then return as_json(cargo_pages.prepare(filters), context) end
