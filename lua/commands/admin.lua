@@ -1,10 +1,10 @@
---- `fura admin add LOGIN [--role viewer|admin] [--no-totp]`, `list`, `disable LOGIN`: accounts of the panel. The password
---- comes from a prompt, or as the first line of stdin.
+--- `fura admin add LOGIN [--role viewer|admin] [--totp]`, `list`, `disable LOGIN`: accounts of the panel. The password comes
+--- from a prompt, or as the first line of stdin. One-time codes are for those who ask for them: `--no-totp` says the default.
 local admins = require "services.admins"
 
-local SHORTEST_PASSWORD = 12
+local SHORTEST_PASSWORD = host.config.env == "production" and 12 or 8
 
-local usage = "admin add LOGIN [--role viewer|admin] [--no-totp] | admin list | admin disable LOGIN"
+local usage = "admin add LOGIN [--role viewer|admin] [--totp] | admin list | admin disable LOGIN"
 
 local function read_password()
   local is_terminal = os.execute "test -t 0" == 0
@@ -21,14 +21,14 @@ local function read_password()
 end
 
 local function read_options(args)
-  local options = { login = args[2], role = "admin", totp = true }
+  local options = { login = args[2] and args[2]:lower(), role = "admin", totp = false }
   local i = 3
   while i <= #args do
     if args[i] == "--role" and (args[i + 1] == "viewer" or args[i + 1] == "admin") then
       options.role = args[i + 1]
       i = i + 1
-    elseif args[i] == "--no-totp" then
-      options.totp = false
+    elseif args[i] == "--totp" or args[i] == "--no-totp" then
+      options.totp = args[i] == "--totp"
     else
       return nil
     end

@@ -4,10 +4,10 @@ local admin_list = require "services.admin_list"
 local admin_trail = require "services.admin_trail"
 local failure = require "kit.failure"
 local host = host
+local reconciler = require "services.payment_reconciler"
 local refunds = require "services.refunds"
 local settling = require "services.payment_settling"
 local tariffs = require "services.tariffs"
-local yookassa = require "services.yookassa"
 
 local admin_payments = {}
 
@@ -145,9 +145,9 @@ end
 function admin_payments.ask(id, actor)
   local payment, problem = find(id)
   if not payment then return nil, problem end
-  if not payment.gateway_id then return nil, failure "not_at_gateway" end
   local object
-  object, problem = yookassa.payment(payment.gateway_id)
+  object, problem = reconciler.ask_gateway(payment)
+  if not object and not problem then return nil, failure "not_at_gateway" end
   if not object and problem.code == "encryption_key_missing" then return nil, problem end
   if not object then return nil, failure("gateway_unavailable", { text = tostring(problem), retry_after_s = 10 }) end
   local outcome

@@ -30,6 +30,12 @@ function admin_settings.version(row)
   return row and row.updated_at and ("%.6f"):format(row.updated_at) or "new"
 end
 
+--- Change several settings together: a new shop with the old key would sell nothing.
+--- @param changes {name: string, value: any}[]
+function admin_settings.set_all(changes, context)
+  return settings.set_all(changes, admin_trail.actor(context), context)
+end
+
 --- Change one setting; its trail is written with it.
 --- @param version? string  of the form it comes from; nil: whatever is stored
 function admin_settings.set(name, value, context, version)

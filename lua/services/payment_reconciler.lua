@@ -52,8 +52,8 @@ local function give_up(row)
   end)
 end
 
--- Payments without an id of the gateway: it names ours in its metadata if it ever made them.
-local function search(rows)
+-- What the gateway made of payments without an id of its own, by our ids: it names ours in its metadata.
+local function find_made(rows)
   local wanted, since = {}, host.time.now()
   for _, row in ipairs(rows) do
     wanted[row.id] = true
@@ -65,6 +65,12 @@ local function search(rows)
     if id and wanted[id] then found[id] = object end
   end)
   if not ok then return nil, problem end
+  return found
+end
+
+local function search(rows)
+  local found, problem = find_made(rows)
+  if not found then return nil, problem end
   for _, row in ipairs(rows) do
     if found[row.id] then
       settling.payment(found[row.id], "reconcile")
@@ -101,6 +107,17 @@ local function pursue_refunds()
                  ORDER BY next_check_at LIMIT $3 FOR UPDATE SKIP LOCKED)
     RETURNING id]], MAX_PAUSE_S, FIRST_PAUSE_S, BATCH)
   for _, row in ipairs(rows or {}) do refunds.pursue(row.id) end
+end
+
+--- What the gateway says of a payment now, known to it by its own id or by ours.
+--- @param row {id: string, gateway_id: string?, created_at: number}
+--- @return table? object  nil without a failure: it never made this one
+--- @return table? failure
+function reconciler.ask_gateway(row)
+  if row.gateway_id then return yookassa.payment(row.gateway_id) end
+  local found, problem = find_made { row }
+  if not found then return nil, problem end
+  return found[row.id]
 end
 
 --- The job payments.reconcile.

@@ -18,7 +18,7 @@ before(async () => {
   app.configure(`{ slow_requests = {}, cors = { origins = { "https://shop.example" } },
     webhook_out = { url = "http://127.0.0.1:9/in", secret = "0123456789abcdef", events = { "promo.applied" } } }`);
   [product, browser] = await Promise.all([Product.start({ root: app.root }), Browser.start()]);
-  olga = await addAdmin(product.fura, 'olga');
+  olga = await addAdmin(product.fura, 'olga', '--totp');
   const driver = await product.login({ id: 3001, first_name: 'Иван', last_name: 'Петров', username: 'ivan' });
   payment = await product.buyAccess(driver, '3_months');
   await product.postgres.query(`INSERT INTO outbox (kind, chat_key, payload, state, last_error)

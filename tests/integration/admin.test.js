@@ -53,7 +53,7 @@ test('nobody sees a page of the panel without a session', async () => {
 });
 
 test('login, password and one-time code open the panel together, and a code opens it once', async () => {
-  const olga = await addAdmin(product.fura, 'olga');
+  const olga = await addAdmin(product.fura, 'olga', '--totp');
   const code = oneTimeCode(olga.secret);
   const without = await fresh().tryLogin({ ...olga, code: '' });
   assert.equal(without.status, 401);
@@ -134,10 +134,15 @@ test('the login leads back into the panel and nowhere else', async () => {
   }
 });
 
-test('a login form of another site is refused', async () => {
-  const answer = await fresh().tryLogin(boss, { origin: 'https://evil.example' });
-  assert.equal(answer.status, 403);
-  assert.equal(answer.headers['set-cookie'], undefined);
+test('a login form of another site is refused; a program that names no site may log in', async () => {
+  for (const origin of ['https://evil.example', 'null']) {
+    const answer = await fresh().tryLogin(boss, { origin });
+    assert.equal(answer.status, 403);
+    assert.equal(answer.headers['set-cookie'], undefined);
+  }
+  const body = new URLSearchParams({ login: boss.login, password: boss.password }).toString();
+  const { status } = await admin.client.request('POST', '/admin/login', { body, headers: { 'content-type': 'application/x-www-form-urlencoded' } });
+  assert.equal(status, 303);
 });
 
 test('sessions end by themselves', async () => {
@@ -363,6 +368,25 @@ test('a payment whose notification was lost is settled by asking the gateway', a
   await product.connectWebhooks();
 });
 
+test('a payment whose creation was never answered is found by asking the gateway', async () => {
+  const driver = await product.login({ id: 2031 });
+  const yookassa = product.control('yookassa');
+  await yookassa.post('notifications', { url: `${product.client.url}/nowhere` });
+  await yookassa.post('misbehave', { match: { method: 'POST', path: '/v3/payments' }, times: 2, action: 'close', after: true });
+  assert.equal((await driver.post('/api/v1/payments', { tariff: '1_month' })).status, 503);
+  const id = await product.postgres.value('SELECT id FROM payments WHERE driver_id = 2031');
+  const { id: gatewayId } = (await yookassa.get('state')).payments.find((one) => one.metadata.payment_id === id);
+  await yookassa.post('pay', { id: gatewayId });
+  assert.equal((await admin.send(`/admin/payments/${id}/ask`)).status, 303);
+  assert.equal((await driver.get('/api/v1/subscription')).json.active, true);
+  await yookassa.post('misbehave', { match: { method: 'POST', path: '/v3/payments' }, times: 2, action: 'close' });
+  assert.equal((await driver.post('/api/v1/payments', { tariff: '3_months' })).status, 503);
+  const never = await product.postgres.value("SELECT id FROM payments WHERE driver_id = 2031 AND tariff = '3_months'");
+  const answer = await admin.send(`/admin/payments/${never}/ask`);
+  assert.deepEqual([answer.status, /В ЮKassa этого платежа ещё нет/.test(answer.text)], [409, true]);
+  await product.connectWebhooks();
+});
+
 test('days given and access revoked reach the driver at once and count once for each form', async () => {
   const driver = await product.login({ id: 2008 });
   const form = { days: '10', reason: 'за терпение', key: uuid() };
@@ -522,4 +546,13 @@ test('accounts come from the command line, with a password that is long enough',
   const list = await product.fura.command('admin', 'list');
   assert.match(list.stdout, /boss\s+admin/);
   assert.match(list.stdout, /guest\s+viewer/);
+});
+
+test('a new account needs a one-time code only when asked for, and its name is written as people do', async () => {
+  const plain = await addAdmin(product.fura, 'Vera');
+  assert.equal(plain.secret, undefined);
+  await fresh().login(plain);
+  const coded = await addAdmin(product.fura, 'zoya', '--totp');
+  assert.ok(coded.secret);
+  assert.equal((await fresh().tryLogin(coded)).status, 401);
 });

@@ -8,6 +8,7 @@ const path = require('node:path');
 const { Product } = require('../support/product.js');
 const { Panel, addAdmin, oneTimeCode } = require('../support/panel.js');
 const { ROOT } = require('../support/fura.js');
+const { until } = require('../support/client.js');
 
 const TABLE = fs.readFileSync(path.join(ROOT, 'lua/web/admin/routes.lua'), 'utf8');
 const UUID = '0f8fad5b-d9cb-469f-a165-70867728950e';
@@ -35,7 +36,7 @@ after(() => product.stop());
 
 const fresh = () => new Panel(product.client);
 const calm = () => product.postgres.query('DELETE FROM admin_login_attempts');
-const trail = () => product.postgres.value("SELECT count(*) FROM audit_log WHERE action NOT LIKE 'admin.log%'");
+const trail = () => product.postgres.value("SELECT count(*) FROM audit_log WHERE action NOT LIKE 'admin.%'");
 const hashOf = (panel) => crypto.createHash('sha256').update(Buffer.from(panel.cookie, 'base64url')).digest('hex');
 const session = (panel, change) => product.postgres.query(`UPDATE admin_sessions SET ${change} WHERE token_hash = '\\x${hashOf(panel)}'`);
 const isOpen = async (panel) => (await panel.get('/admin/')).status === 200;
@@ -101,6 +102,9 @@ test('a viewer may do nothing but look and leave, whatever the form holds', asyn
     }
   }
   assert.equal(await trail(), before);
+  const tried = () => product.postgres.value(`SELECT count(*) FROM audit_log WHERE action = 'admin.refused' AND actor_id = 'guest'
+    AND details->>'action' = 'admin.refund_payment' AND address IS NOT NULL AND request_id IS NOT NULL`);
+  await until(async () => (await tried()) === '3', { what: 'the attempts in the journal' });
 });
 
 test('a form is refused by the method too: opening its address does nothing', async () => {
@@ -161,13 +165,13 @@ test('an idle session ends, a used one goes on, and none lives longer than half 
 
 test('of logins with the same one-time code at the same moment one comes in', async () => {
   await calm();
-  const olga = await addAdmin(product.fura, 'olga');
+  const olga = await addAdmin(product.fura, 'olga', '--totp');
   const code = oneTimeCode(olga.secret);
   const answers = await Promise.all([1, 2, 3, 4].map(() => fresh().tryLogin({ ...olga, code })));
   assert.deepEqual(answers.map(({ status }) => status).sort(), [303, 401, 401, 401]);
   assert.equal((await fresh().tryLogin({ ...olga, code: oneTimeCode(olga.secret, Date.now() - 300000) })).status, 401, 'an old one');
   await calm();
-  const kira = await addAdmin(product.fura, 'kira');
+  const kira = await addAdmin(product.fura, 'kira', '--totp');
   assert.equal((await fresh().tryLogin({ ...kira, code: oneTimeCode(olga.secret) })).status, 401, 'one of somebody else');
   await calm();
 });

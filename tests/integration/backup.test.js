@@ -35,7 +35,7 @@ async function sell() {
   for (const [name, value] of [['yookassa.secret_key', SETTINGS.YOOKASSA_SECRET_KEY], ['receipts', '{"vat_code":1}']]) {
     assert.equal((await product.fura.commandWith(value, 'settings', 'set', name)).code, 0);
   }
-  const admin = await addAdmin(product.fura, 'olga');
+  const admin = await addAdmin(product.fura, 'olga', '--totp');
   const driver = await product.login({ id: 4601, first_name: 'Сохранённый' });
   await until(() => everywhere(async () => (await driver.post('/api/v1/payments', { tariff: '6_months' })).status === 422), { what: 'receipts' });
   const paid = await driver.post('/api/v1/payments', { tariff: '1_month', email: 'driver@example.org' });

@@ -73,7 +73,7 @@ test('a journey uses every secret', async () => {
   const reader = product.client.as((await driver.get(path)).json.access_token);
   const { json: list } = await reader.get('/api/v1/cargos?mode=all');
   assert.equal((await driver.post('/api/v1/responses', { cargo_id: list.cards[0].id, phone: PHONE, name: 'Водитель' })).status, 202);
-  boss = await addAdmin(product.fura, 'secretive');
+  boss = await addAdmin(product.fura, 'secretive', '--totp');
   panel = await new Panel(product.client).login(boss);
   assert.equal((await panel.send('/admin/settings/gateway', { shop_id: '100500', secret_key: SHOP_KEY })).status, 303);
   const update = { update_id: 1, message: { message_id: 1, date: 1, chat: { id: 4501, type: 'private' }, from: { id: 4501, is_bot: false, first_name: 'С' }, text: '/start' } };

@@ -4,6 +4,7 @@ const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const { Product } = require('../support/product.js');
 const { Fura } = require('../support/fura.js');
+const { Panel } = require('../support/panel.js');
 const { everywhere, until } = require('../support/client.js');
 
 let product;
@@ -102,6 +103,16 @@ test('after a rotation the old key is not needed any more', async (context) => {
   assert.equal(rotated.code, 0, rotated.output);
   await fresh.serve();
   assert.equal((await fresh.client.as(driver.token).get(path)).json.access_token, token);
+});
+
+test('a new shop and its key are set together or not at all', async (context) => {
+  const keyless = new Fura({ env: { ...product.serviceEnv(), SETTINGS_ENCRYPTION_KEY: undefined } });
+  context.after(() => keyless.stop());
+  await keyless.serve();
+  const panel = await Panel.of({ client: keyless.client, fura: keyless }, 'shopkeeper');
+  const answer = await panel.send('/admin/settings/gateway', { shop_id: '777', secret_key: 'test_of-another-shop' });
+  assert.equal(answer.status, 503);
+  assert.equal(await product.postgres.value("SELECT count(*) FROM settings WHERE value = '\"777\"'"), '0');
 });
 
 test('without a key a secret is refused in words, and access is sold all the same', async (context) => {

@@ -116,12 +116,12 @@ settings.save_gateway = promise {
   },
   errors = { encryption_key_missing = 503 },
   run = function(input, context)
+    local changes = {}
     for _, name in ipairs { "shop_id", "secret_key" } do
-      if input[name] then
-        local done, problem = admin_settings.set("yookassa." .. name, input[name], context)
-        if not done then return nil, problem end
-      end
+      if input[name] then changes[#changes + 1] = { name = "yookassa." .. name, value = input[name] } end
     end
+    local done, problem = admin_settings.set_all(changes, context)
+    if not done then return nil, problem end
     return {}
   end,
 }

@@ -105,10 +105,11 @@ local function run(request, route, context)
   return answer(result, problem, context)
 end
 
--- Login itself: nobody is known yet, but the form must come from our page.
+-- Login itself: nobody is known yet, but the form must come from our page. Browsers say where a form comes from; a program that
+-- says nothing acts for nobody but itself.
 local function run_public(request, route, context)
   if request.method == "POST" then
-    local ours, problem = access.check_origin(request, "cookie")
+    local ours, problem = access.check_origin(request, request:header "origin" and "cookie")
     if not ours then return refuse(problem, context) end
     context.form, problem = input.body(request)
     if not context.form then return refuse(problem, context) end
