@@ -178,6 +178,9 @@ static int run_command(struct invocation *invocation, char **words)
     }
     if (help)
         return print_help(invocation);
+    /* A word that nobody reads may have been meant for another command. */
+    if (invocation->command && invocation->argc > 0 && !strchr(invocation->command->usage, ' '))
+        return command_usage(invocation);
     return invocation->command ? invocation->command->run(invocation) : extension_run(invocation);
 }
 

@@ -171,18 +171,16 @@ static void mask_url(struct slice url, struct buf *out)
         buf_append_slice(out, SLICE("***"));
         rest = slice_from(url, (size_t)(at - url.data));
     }
-    const char *query = memmem(rest.data, rest.len, "password=", 9);
-    if (!query) {
-        buf_append_slice(out, rest);
-        return;
+    const char *query; /* password=, sslpassword= */
+    while ((query = memmem(rest.data, rest.len, "password=", 9))) {
+        size_t head = (size_t)(query + 9 - rest.data);
+        buf_append(out, rest.data, head);
+        buf_append_slice(out, SLICE("***"));
+        rest = slice_from(rest, head);
+        const char *more = memchr(rest.data, '&', rest.len);
+        rest = slice_from(rest, more ? (size_t)(more - rest.data) : rest.len);
     }
-    size_t head = (size_t)(query + 9 - rest.data);
-    buf_append(out, rest.data, head);
-    buf_append_slice(out, SLICE("***"));
-    rest = slice_from(rest, head);
-    const char *more = memchr(rest.data, '&', rest.len);
-    if (more)
-        buf_append_slice(out, slice_from(rest, (size_t)(more - rest.data)));
+    buf_append_slice(out, rest);
 }
 
 static bool names_a_secret(const char *name)

@@ -138,13 +138,15 @@ static enum result find_route(struct exchange *exchange)
     return rc;
 }
 
+static const struct http_header soon = {{"Retry-After", 11}, {"1", 1}};
+
 /* Its methods and what they allow are decided before the body is read, and before any script runs.
  */
 static void on_head(void *owner, struct http_request *req)
 {
     struct dispatch *dispatch = owner;
     if (!dispatch->live || dispatch->requests >= dispatch->max_requests) {
-        http_reply_problem(req, 503, dispatch->live ? "overloaded" : "starting");
+        http_reply_problem_with(req, 503, dispatch->live ? "overloaded" : "starting", soon);
         return;
     }
     if (is_static(dispatch, req))

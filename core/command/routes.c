@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 struct row {
-    const char *method, *pattern, *name, *access;
-    lua_Integer max_body_bytes, deadline_ms; /* 0: the server's */
+    const char *method, *pattern, *name, *access, *limit; /* limit: how often, by its class */
+    int64_t max_body_bytes, deadline_ms;
 };
 
 /* A field of the route on top; the strings live as long as the route. */
@@ -20,20 +20,22 @@ static const char *text_field(lua_State *L, const char *name)
     return text;
 }
 
-static lua_Integer number_field(lua_State *L, const char *name)
+/* A limit of the route itself, else the server's. */
+static int64_t limit_of(lua_State *L, const char *name, const struct conf *conf, const char *key)
 {
     lua_getfield(L, -1, name);
-    lua_Integer number = lua_isnumber(L, -1) ? lua_tointeger(L, -1) : 0;
+    int64_t own = lua_isnumber(L, -1) ? lua_tointeger(L, -1) : 0;
     lua_pop(L, 1);
-    return number;
+    return own > 0 ? own : conf_integer(conf, key);
 }
 
-static struct row read_row(lua_State *L)
+static struct row read_row(lua_State *L, const struct conf *conf)
 {
     struct row row = {.name = text_field(L, "name"),
                       .access = text_field(L, "access"),
-                      .max_body_bytes = number_field(L, "max_body_bytes"),
-                      .deadline_ms = number_field(L, "deadline_ms")};
+                      .limit = text_field(L, "limit"),
+                      .max_body_bytes = limit_of(L, "max_body_bytes", conf, "http.max_body_bytes"),
+                      .deadline_ms = limit_of(L, "deadline_ms", conf, "http.request_deadline_ms")};
     lua_rawgeti(L, -1, 1);
     lua_rawgeti(L, -2, 2);
     row.method = lua_tostring(L, -2);
@@ -42,19 +44,12 @@ static struct row read_row(lua_State *L)
     return row;
 }
 
-static void print_limit(const char *name, lua_Integer value, const char *unit)
-{
-    if (value > 0)
-        printf("  %s %lld %s", name, (long long)value, unit);
-}
-
 static void print_row(const struct row *row)
 {
-    printf("%-7s %-44s %-12s %s", row->method, row->pattern, row->access ? row->access : "-",
+    printf("%-7s %-44s %-9s %-9s %12lld  %12lld%s%s\n", row->method, row->pattern,
+           row->access ? row->access : "-", row->limit ? row->limit : "-",
+           (long long)row->max_body_bytes, (long long)row->deadline_ms, row->name ? "  " : "",
            row->name ? row->name : "");
-    print_limit("body", row->max_body_bytes, "bytes");
-    print_limit("deadline", row->deadline_ms, "ms");
-    putchar('\n');
 }
 
 static void put_optional(struct buf *out, const char *name, const char *text)
@@ -71,10 +66,9 @@ static void put_row(const struct row *row, struct buf *out)
     json_put_member(out, "path", slice_cstr(row->pattern));
     put_optional(out, "name", row->name);
     put_optional(out, "access", row->access);
-    if (row->max_body_bytes > 0)
-        json_put_integer(out, "max_body_bytes", row->max_body_bytes);
-    if (row->deadline_ms > 0)
-        json_put_integer(out, "deadline_ms", row->deadline_ms);
+    put_optional(out, "limit", row->limit);
+    json_put_integer(out, "max_body_bytes", row->max_body_bytes);
+    json_put_integer(out, "deadline_ms", row->deadline_ms);
     buf_append_char(out, '}');
 }
 
@@ -83,6 +77,9 @@ static void list_routes(struct session *session, bool json)
     lua_State *L = session_lua(session);
     struct buf out = {0};
 
+    if (!json)
+        printf("%-7s %-44s %-9s %-9s %12s  %12s\n", "method", "path", "access", "how often",
+               "body, bytes", "deadline, ms");
     buf_append_char(&out, '[');
     generation_push_member(session_generation(session), "routes");
     for (int i = 1; lua_istable(L, -1); i++) {
@@ -91,7 +88,7 @@ static void list_routes(struct session *session, bool json)
             lua_pop(L, 1);
             break;
         }
-        struct row row = read_row(L);
+        struct row row = read_row(L, session_conf(session));
         if (json && row.method && row.pattern)
             put_row(&row, &out);
         else if (row.method && row.pattern)

@@ -267,6 +267,16 @@ static void refuse_range(struct http_request *req, const struct file *file)
                             (struct http_header){SLICE("Content-Range"), slice_cstr(range)});
 }
 
+/* Anything but GET and HEAD. */
+static void serve_no_file(struct http_request *req)
+{
+    struct http_header allow = {SLICE("Allow"), SLICE("GET, HEAD, OPTIONS")};
+    if (slice_eq(req->head.method, SLICE("OPTIONS")))
+        http_reply(req, &(struct http_answer){.status = 204, .headers = &allow, .header_count = 1});
+    else
+        http_reply_problem_with(req, 405, "method_not_allowed", allow);
+}
+
 bool static_files_serve(const struct static_files *files, struct http_request *req,
                         struct slice name)
 {
@@ -276,8 +286,7 @@ bool static_files_serve(const struct static_files *files, struct http_request *r
     if (!file)
         return false;
     if (!req->is_head && !slice_eq(req->head.method, SLICE("GET"))) {
-        http_reply_problem_with(req, 405, "method_not_allowed",
-                                (struct http_header){SLICE("Allow"), SLICE("GET, HEAD")});
+        serve_no_file(req);
         return true;
     }
     struct reply reply = {.count = 0};

@@ -2,11 +2,15 @@
 local cargo_api = require "services.cargo_api"
 local cargo_token = require "services.cargo_token"
 
+local usage = "token check|reset [--json]"
+
 local function describe_age(age_s)
   if not age_s then return "age unknown" end
   if age_s < 120 then return ("age %d s"):format(age_s) end
   return ("age %d min"):format(math.floor(age_s / 60))
 end
+
+-- An action gives what programs want to know and what people read, or nil and what is wrong.
 
 local function check()
   local token, problem = cargo_token.get()
@@ -14,31 +18,33 @@ local function check()
   local body
   body, problem = cargo_api.me()
   if not body then return nil, "CargoTech does not accept it: " .. tostring(problem) end
-  return "ok, " .. describe_age(cargo_token.age_s())
+  local age_s = cargo_token.age_s()
+  return { ok = true, age_s = age_s or host.json.null }, "ok, " .. describe_age(age_s)
 end
 
 local function reset()
   local reply, problem = cargo_token.reset()
   if reply == nil then return nil, "Redis: " .. tostring(problem) end
-  return "token dropped; the next call logs in"
+  return { ok = true }, "token dropped; the next call logs in"
 end
 
 local ACTIONS = { check = check, reset = reset }
 
 return {
   about = "CargoTech access: log in if needed and ask who we are, or drop the token.",
-  usage = "token check|reset",
+  usage = usage,
 
   --- @param args string[]
+  --- @param context {json: boolean}
   --- @return integer exit_status  0 ok, 1 refused or failed, 2 usage
-  run = function(args)
+  run = function(args, context)
     local action = ACTIONS[args[1]]
     if not action or args[2] then
-      print "usage: fura token check|reset"
+      print("usage: fura " .. usage)
       return 2
     end
-    local sentence, problem = action()
-    print(sentence or problem)
-    return sentence and 0 or 1
+    local answer, sentence = action()
+    print(context.json and host.json.encode(answer or { ok = false, error = sentence }, { sorted = true }) or sentence)
+    return answer and 0 or 1
   end,
 }

@@ -35,6 +35,7 @@ end
 local function info()
   local answer, problem = telegram_api.call("getWebhookInfo", {})
   if type(answer) ~= "table" then return nil, problem end
+  if type(answer.allowed_updates) == "table" then host.json.array(answer.allowed_updates) end
   return answer, describe(answer)
 end
 

@@ -92,6 +92,9 @@ local function merge(into, more)
   return into
 end
 
+-- Whoever answers next, another worker or node, must find the same tag.
+local SAME_TEXT = { sorted = true }
+
 -- A weak tag: the same content may be spelt with another cache state.
 local function tag_of(body)
   return 'W/"' .. host.crypto.hex(host.crypto.sha256(body)):sub(1, 16) .. '"'
@@ -113,7 +116,8 @@ function respond.json(context, output, options)
   local encoded = output.encoded
   local body = encoded and encoded.text
   if not body then
-    body = host.json.encode(options.fields and schema.complete(options.fields, output) or output)
+    local whole = options.fields and schema.complete(options.fields, output) or output
+    body = host.json.encode(whole, options.revalidate and SAME_TEXT or nil)
   end
   if options.revalidate then let_keep(context, headers, encoded and encoded.tag or tag_of(body)) end
   return finish(context, { status = options.status or 200, headers = headers, body = body })

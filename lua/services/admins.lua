@@ -53,10 +53,16 @@ function admins.add(account)
 end
 
 --- All accounts, oldest first.
+--- @return table[]? list
+--- @return table? failure
 function admins.list()
-  return host.pg.query [[
+  local rows, problem = host.pg.query [[
     SELECT login, role, totp_sealed IS NOT NULL AS totp, created_at, last_login_at, disabled_at
     FROM admins ORDER BY id]]
+  if not rows then return nil, problem end
+  local list = host.json.array {}
+  for index, row in ipairs(rows) do list[index] = row end
+  return list
 end
 
 --- Close an account and end its sessions at once.

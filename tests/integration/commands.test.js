@@ -41,7 +41,9 @@ test('config masks every secret and tells where a value comes from', async () =>
 test('routes and plugins can be listed', async () => {
   const routes = await fura('routes');
   assert.equal(routes.code, 0, routes.output);
-  assert.match(routes.stdout, /GET\s+\/api\/v1\/cargos/);
+  assert.match(routes.stdout, /^GET +\/api\/v1\/cargos +driver +default +1048576 +30000$/m);
+  const listed = (await json('routes')).find(({ method, path }) => method === 'POST' && path === '/api/v1/promocodes/apply');
+  assert.deepEqual(listed, { method: 'POST', path: '/api/v1/promocodes/apply', access: 'driver', limit: 'promo', max_body_bytes: 1048576, deadline_ms: 30000 });
   assert.equal((await fura('plugins')).code, 0);
 });
 
@@ -56,6 +58,12 @@ test('token check logs in at CargoTech and never prints the token', async () => 
   for (const token of product.simulators.cargotech.tokens.keys()) assert.ok(!end.output.includes(token));
 });
 
+test('programs read how CargoTech’s account is', async () => {
+  const checked = await json('token', 'check');
+  assert.deepEqual([checked.ok, typeof checked.age_s], [true, 'number']);
+  assert.deepEqual(await json('token', 'reset'), { ok: true });
+});
+
 test('the webhook is set, shown and deleted at Telegram', async () => {
   assert.equal((await fura('webhook', 'set')).code, 0);
   const { webhook } = product.simulators.telegram;
@@ -68,9 +76,12 @@ test('the webhook is set, shown and deleted at Telegram', async () => {
 });
 
 test('an admin is added with a password from stdin and listed', async () => {
+  assert.deepEqual(await json('admin', 'list'), []);
   const end = await product.fura.commandWith('correct horse battery staple\n', 'admin', 'add', 'olga');
   assert.equal(end.code, 0, end.output);
   assert.match((await fura('admin', 'list')).stdout, /olga/);
+  const [olga] = await json('admin', 'list');
+  assert.deepEqual([olga.login, olga.role], ['olga', 'admin']);
   assert.equal((await fura('admin', 'disable', 'olga')).code, 0);
 });
 

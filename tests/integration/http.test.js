@@ -2,6 +2,7 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const zlib = require('node:zlib');
+const { until } = require('../support/client.js');
 const { Product } = require('../support/product.js');
 
 let product;
@@ -52,6 +53,19 @@ test('HEAD answers as GET without a body; OPTIONS says what is allowed', async (
   const options = await client.request('OPTIONS', '/api/v1/tariffs');
   assert.ok([200, 204].includes(options.status));
   assert.match(options.headers.allow, /GET/);
+});
+
+test('what a client kept still holds, whichever worker it asks', async () => {
+  const driver = await product.login({ id: 3110 });
+  for (const path of ['/api/v1/tariffs', '/api/v1/dictionaries/load_types', '/api/v1/dictionaries/points?q=%D0%BC%D0%BE%D1%81', '/api/v1/cargos?mode=all']) {
+    const { headers: { etag } } = await driver.get(path);
+    const asked = await Promise.all(Array.from({ length: 4 }, () => driver.get(path, { 'if-none-match': etag })));
+    const again = await until(async () => { // at least two workers have been asked
+      asked.push(await driver.get(path, { 'if-none-match': etag }));
+      return new Set(asked.map(({ headers }) => headers['x-request-id'].split('-')[0])).size > 1 && asked;
+    }, { what: 'two workers', stepMs: 120 });
+    assert.deepEqual([...new Set(again.map(({ status }) => status))], [304], path);
+  }
 });
 
 test('a wrong content type is 415, a body over the limit 413', async () => {
@@ -119,6 +133,10 @@ test('static files are immutable by hashed name and answer 304', async () => {
   assert.equal(code, 200);
   assert.match(headers['cache-control'], /immutable/);
   assert.equal((await client.get(file, { 'if-none-match': headers.etag })).status, 304);
+  const options = await client.request('OPTIONS', file);
+  assert.deepEqual([options.status, options.headers.allow], [204, 'GET, HEAD, OPTIONS']);
+  const wrong = await client.post(file);
+  assert.deepEqual([wrong.status, wrong.json.code, wrong.headers.allow], [405, 'method_not_allowed', 'GET, HEAD, OPTIONS']);
   assert.equal((await client.get('/static/../conf/default.lua')).status, 404);
   assert.equal((await client.get('/static/%2e%2e/conf/default.lua')).status, 404);
 });

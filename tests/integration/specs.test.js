@@ -27,6 +27,11 @@ test('each spec is told with its time, and all passed ends with 0', async () => 
   assert.match(end.stdout, /^2 passed, 0 failed in \d+ ms$/m);
 });
 
+test('a folder without specs is a mistake of usage', async () => {
+  const end = await run('lua/rules');
+  assert.deepEqual([end.code, end.output.trim()], [2, 'fura: no specs were found']);
+});
+
 test('a failure names file and line, and ends with 1', async () => {
   write(spec('it("adds", function()\n  assert.equal(5, 2 + 2)\nend)'));
   const end = await run('tests/spec/tool/made_spec.lua');

@@ -73,6 +73,14 @@ test('check names two routes that collide', async () => {
 test('routes lists method, path and limits', async () => {
   const routes = JSON.parse((await app.command('routes', '--json')).stdout);
   assert.deepEqual(routes.map((route) => `${route.method} ${route.path}`), ['GET /hello', 'GET /slow']);
+  for (const route of routes) assert.deepEqual([route.max_body_bytes, route.deadline_ms], [1048576, 30000]);
+});
+
+test('a word that a command does not know what to do with is a mistake of usage', async () => {
+  for (const name of ['serve', 'check', 'status', 'ps', 'stop', 'routes', 'config', 'console', 'version']) {
+    const end = await app.command(name, 'now');
+    assert.deepEqual([end.code, end.stderr.trim()], [2, `usage: fura ${name}`], name);
+  }
 });
 
 test('config tells the origin of each value', async () => {

@@ -469,7 +469,7 @@ static void secrets_are_masked_for_people(void **state)
     (void)state;
     struct buf out = {0};
     a_small_application();
-    setenv("DATABASE_URL", "postgresql://bob:s3cr3t@h/db?password=pw1&x=1", 1);
+    setenv("DATABASE_URL", "postgresql://bob:s3cr3t@h/db?password=pw1&sslpassword=pw1&x=1", 1);
     setenv("REDIS_URL", "redis://:s3cr3t@h/0", 1);
     setenv("GREETING", "s3cr3t", 1);
     assert_loads("return { workers = 2, plugins = { webhook_out = { secret = 's3cr3t', url = 'u',\n"
@@ -478,8 +478,9 @@ static void secrets_are_masked_for_people(void **state)
     const char *text = buf_cstr(&out);
     assert_null(strstr(text, "s3cr3t"));
     assert_null(strstr(text, "pw1"));
-    assert_non_null(strstr(text, "database.url=\"postgresql://bob:***@h/db?password=***&x=1\" "
-                                 "(environment DATABASE_URL)\n"));
+    assert_non_null(
+        strstr(text, "database.url=\"postgresql://bob:***@h/db?password=***&sslpassword=***&x=1\" "
+                     "(environment DATABASE_URL)\n"));
     assert_non_null(strstr(text, "redis.url=\"redis://:***@h/0\" "));
     assert_non_null(strstr(text, "password=\"***\" "));
     assert_non_null(strstr(text, "\nworkers=2 (conf/default.lua:1)\n"));
