@@ -5,10 +5,13 @@ local function normalise(shown)
   if shown:find "[^%d%s%+%(%)%-%.\194\160\226\128\144-\148]" then return nil end
   local digits = shown:gsub("%D", "")
   local plus = shown:find "^[%s%(]*%+" ~= nil
-  if shown:find("+", 2, true) and not plus then return nil end
+  local _, pluses = shown:gsub("%+", "")
+  if pluses > (plus and 1 or 0) then return nil end
   if not plus then
     if digits:find "^00" then
       digits = digits:sub(3)
+    elseif digits:find "^810" and #digits > 11 then -- the way out of Russia
+      digits = digits:sub(4)
     elseif #digits == 10 and digits:find "^[3489]" then
       digits = "7" .. digits
     elseif #digits == 11 and digits:find "^8" then
