@@ -3,10 +3,12 @@
 #include "bind/bind.h"
 #include "bind/exchange.h"
 #include "bind/routes.h"
+#include "base/mem.h"
 #include "base/percent.h"
 #include "script/wait.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char request_meta[] = "fura.request";
 
@@ -293,9 +295,33 @@ static int l_begin(lua_State *L)
     return 0;
 }
 
+/* A task may have others write for it too. */
+struct writer {
+    struct wait *wait;
+    struct writer *next;
+};
+
+/* Those who go on may have to wait again: they join a new list. */
 static void on_drain(void *owner)
 {
-    wait_finish(owner, 0);
+    struct exchange *exchange = owner;
+    struct writer *writer = exchange->writers;
+    exchange->writers = NULL;
+    while (writer) {
+        struct writer was = *writer;
+        free(writer);
+        wait_finish(was.wait, 0);
+        writer = was.next;
+    }
+}
+
+static void add_writer(struct exchange *exchange, struct wait *wait)
+{
+    struct writer *writer = mem_new(struct writer);
+    writer->wait = wait;
+    *(exchange->writers ? exchange->last_writer : &exchange->writers) = writer;
+    exchange->last_writer = &writer->next;
+    http_stream_on_drain(exchange->request, on_drain, exchange);
 }
 
 static int l_write(lua_State *L)
@@ -305,7 +331,7 @@ static int l_write(lua_State *L)
     if (rc != R_OVERLOADED)
         return rc == R_OK ? 0 : bind_failure(L, rc, "stream");
     struct wait *wait = wait_begin(L, "client");
-    http_stream_on_drain(exchange->request, on_drain, wait);
+    add_writer(exchange, wait);
     return wait_yield(L, wait);
 }
 

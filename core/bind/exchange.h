@@ -24,6 +24,7 @@ struct exchange {
     int64_t started_ns; /* monotonic: its first byte */
     struct task *task;
     struct exchange **box; /* the script's handle; cleared when the task ends */
+    struct writer *writers, **last_writer; /* who waits for a slow client, oldest first */
     bool started, done, streaming, has_context;
     struct canary_counts *counts; /* placed by a trial: where it is counted, and of which one */
     uint64_t trial;

@@ -55,6 +55,16 @@ function handlers.flood()
     for i = 1, 400 do write(("x"):rep(65536)) host.shared.set("flooded", i) end
   end }
 end
+-- Three write at once, each more than a connection holds.
+function handlers.together()
+  return { stream = function(write)
+    local writers = {}
+    for i = 1, 3 do
+      writers[i] = host.task.spawn(function() for _ = 1, 8 do write(("abc"):sub(i, i):rep(65536)) end end)
+    end
+    for i = 1, 3 do writers[i]:join() end
+  end }
+end
 function handlers.flooded() return { body = tostring(host.shared.get "flooded" or 0) } end
 function handlers.half()
   return { stream = function(write) write("first half") error("no second half") end }
@@ -183,6 +193,22 @@ test('a slow reader holds its writer back instead of filling memory', async () =
   response.resume();
   await new Promise((resolve) => response.on('end', resolve));
   assert.equal(bytes, 400 * 65536);
+});
+
+test('several tasks write one stream, and a slow reader gets all of it', async () => {
+  const { hostname, port } = new URL(server.client.url);
+  const text = await new Promise((resolve, reject) => {
+    http.get({ hostname, port, path: '/together' }, (answer) => {
+      const pieces = [];
+      answer.on('data', (piece) => {
+        pieces.push(piece);
+        answer.pause();
+        setImmediate(() => answer.resume());
+      });
+      answer.on('end', () => resolve(Buffer.concat(pieces).toString())).on('error', reject);
+    }).on('error', reject);
+  });
+  for (const letter of 'abc') assert.equal(text.split(letter).length - 1, 8 * 65536);
 });
 
 test('a stream whose script fails is broken off, so that the reader can tell', async () => {
