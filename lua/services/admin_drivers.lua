@@ -81,9 +81,14 @@ end
 
 --- End the driver's session.
 function admin_drivers.end_sessions(id, actor)
-  local done, problem = sessions.finish(id, "admin")
+  local open, problem = host.pg.one(
+    "SELECT count(*)::int AS count FROM sessions WHERE driver_id = $1::text::bigint AND revoked_at IS NULL", id)
+  if not open then return nil, failure("database_unavailable", { text = tostring(problem) }) end
+  local done
+  done, problem = sessions.finish(id, "admin")
   if not done then return nil, problem end
-  return admin_trail.write(actor, { action = "driver.sessions_ended", target_type = "driver", target_id = id })
+  return admin_trail.write(actor, { action = "driver.sessions_ended", target_type = "driver", target_id = id,
+    details = { before = { sessions = open.count }, after = { sessions = 0 } } })
 end
 
 return admin_drivers

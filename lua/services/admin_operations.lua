@@ -47,7 +47,8 @@ function operations.retry(id, actor)
   if found == nil then return unavailable(problem) end
   if not found then return nil, failure "not_dead" end
   return admin_trail.write(actor, { action = "outbox.retried", target_type = "outbox", target_id = id,
-    details = { kind = entry.kind, chat_key = entry.chat_key, error = entry.last_error } })
+    details = { kind = entry.kind, chat_key = entry.chat_key, error = entry.last_error,
+      before = { state = "dead", attempts = entry.attempts }, after = { state = "waiting", attempts = 0 } } })
 end
 
 --- Give a dead one up; what it said stays in the trail.

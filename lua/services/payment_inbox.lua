@@ -66,16 +66,24 @@ local function is_id(value)
   return type(value) == "string" and #value <= 64 and value:find "^[%w%-]+$" ~= nil
 end
 
---- What a notification says, or nil when it is none.
---- @return {event: string, object_id: string, status: string}?
-function inbox.read(body)
-  local said = text.is_utf8(body) and host.json.decode(body)
+local function read(said)
   local object = type(said) == "table" and said.object
   if type(object) ~= "table" or not is_id(object.id) then return nil end
   if said.type ~= nil and said.type ~= "notification" then return nil end
   if type(said.event) ~= "string" or #said.event > 64 or not said.event:find "^[%l_]+%.[%l_]+$" then return nil end
   if type(object.status) ~= "string" or #object.status > 64 or not object.status:find "^[%l_]+$" then return nil end
   return { event = said.event, object_id = object.id, status = object.status }
+end
+
+--- What a notification says.
+--- @return {event: string, object_id: string, status: string}?
+--- @return table? failure  invalid_json, invalid_notification
+function inbox.read(body)
+  local said = text.is_utf8(body) and host.json.decode(body)
+  if not said then return nil, failure "invalid_json" end
+  local notification = read(said)
+  if not notification then return nil, failure "invalid_notification" end
+  return notification
 end
 
 local STORE = [[

@@ -272,7 +272,9 @@ local function finish_refund(tx, payment, refund, cause)
   local status = refunded == payment.amount_kopecks and "refunded" or "partially_refunded"
   local days, problem = take_days(tx, payment, refund, refunded)
   if not days then return nil, problem end
-  local details = { refund_id = refund.id, amount_kopecks = refund.amount_kopecks, days_taken = days }
+  local details = { refund_id = refund.id, amount_kopecks = refund.amount_kopecks, days_taken = days,
+    before = { status = payment.status, refunded_kopecks = payment.refunded_kopecks },
+    after = { status = status, refunded_kopecks = refunded } }
   local ok
   ok, problem = all_of {
     function() return tx:query("UPDATE refunds SET status = 'succeeded' WHERE id = $1::uuid", refund.id) end,

@@ -46,7 +46,8 @@ local function insert(wanted, code, actor, context)
     local ok
     ok, problem = audit.write_in(tx, { action = "promo_code.created", actor_type = actor.type, actor_id = actor.id,
       target_type = "promo_code", target_id = code,
-      details = { action = row.action, days = row.days, max_uses = row.max_uses } }, context)
+      details = { after = { action = row.action, days = row.days, max_uses = row.max_uses,
+        valid_from = host.time.iso8601(row.valid_from), valid_until = host.time.iso8601(row.valid_until) } } }, context)
     if not ok then return nil, problem end
     return row
   end)
@@ -75,11 +76,14 @@ end
 --- @return table? failure  promo_not_found, database_unavailable
 function promo_codes.deactivate(code, actor, context)
   local done, problem = host.pg.transaction(function(tx)
-    local row, why = tx:one([[
-      UPDATE promo_codes SET deactivated_at = coalesce(deactivated_at, now()) WHERE code = $1 RETURNING id]], code)
+    local row, why = tx:one("SELECT deactivated_at IS NULL AS is_active FROM promo_codes WHERE code = $1 FOR UPDATE", code)
     if not row then return nil, why or failure "promo_not_found" end
+    local done
+    done, why = tx:query("UPDATE promo_codes SET deactivated_at = coalesce(deactivated_at, now()) WHERE code = $1", code)
+    if not done then return nil, why end
     return audit.write_in(tx, { action = "promo_code.deactivated", actor_type = actor.type, actor_id = actor.id,
-      target_type = "promo_code", target_id = code }, context)
+      target_type = "promo_code", target_id = code, details = { before = { enabled = row.is_active }, after = { enabled = false } } },
+      context)
   end)
   if done then return true end
   if problem.code == "promo_not_found" then return nil, problem end

@@ -27,7 +27,8 @@ local function insert(tx, payment_id, amount, actor, reason, context)
     SELECT coalesce(sum(amount_kopecks), 0)::bigint AS kopecks FROM refunds
     WHERE payment_id = $1::uuid AND status <> 'canceled']], payment_id)
   if not given then return nil, problem end
-  if amount < 1 or given.kopecks + amount > payment.amount_kopecks then return nil, failure "refund_too_large" end
+  local rest = payment.amount_kopecks - given.kopecks
+  if amount < 1 or amount > rest then return nil, failure "refund_too_large" end
   local row
   row, problem = tx:one([[
     INSERT INTO refunds (id, payment_id, amount_kopecks, reason, requested_by) VALUES ($1::uuid, $2::uuid, $3, $4, $5)
@@ -36,7 +37,8 @@ local function insert(tx, payment_id, amount, actor, reason, context)
   local ok
   ok, problem = audit.write_in(tx, { action = "refund.requested", actor_type = actor.type, actor_id = actor.id,
     target_type = "payment", target_id = payment_id,
-    details = { refund_id = row.id, amount_kopecks = amount, reason = reason } }, context)
+    details = { refund_id = row.id, amount_kopecks = amount, reason = reason, before = { rest_kopecks = rest },
+      after = { rest_kopecks = rest - amount } } }, context)
   if not ok then return nil, problem end
   return row.id
 end

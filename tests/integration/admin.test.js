@@ -245,6 +245,9 @@ test('what does not exist is 404 and what makes no sense is told', async () => {
   assert.equal((await admin.get('/admin/drivers/999999999')).status, 404);
   assert.equal((await admin.get(`/admin/payments/${uuid()}`)).status, 404);
   assert.equal((await admin.get('/admin/promo-codes/NOSUCH12')).status, 404);
+  for (const path of ['payments/xyz', 'drivers/99999999999999999999', 'promo-codes/НЕТ', 'plugins/Я', 'rules/a-b']) {
+    assert.equal((await admin.get(`/admin/${encodeURI(path)}`)).status, 404, path);
+  }
   const wrong = await admin.get('/admin/payments?from=2026-02-30&min=abc');
   assert.equal(wrong.status, 422);
   assert.match(wrong.text, /ГГГГ-ММ-ДД/);
@@ -329,7 +332,11 @@ test('a refund gives money back once, shortens the access, and shows who did it'
   const asked = await entry('refund.requested');
   assert.deepEqual([asked.actorType, asked.actor, asked.target, asked.address], ['admin', 'boss', id, '127.0.0.1']);
   assert.equal(asked.details.reason, 'договорились');
+  assert.deepEqual([asked.details.before, asked.details.after], [{ rest_kopecks: 49900 }, { rest_kopecks: 39920 }]);
   assert.ok(asked.request);
+  const { details } = await entry('payment.partially_refunded');
+  assert.deepEqual([details.before, details.after],
+    [{ status: 'succeeded', refunded_kopecks: 0 }, { status: 'partially_refunded', refunded_kopecks: 9980 }]);
 });
 
 test('the summary counts what was paid less what was given back, by day', async () => {
@@ -412,7 +419,10 @@ test('a promo code is made, used by a driver, and closed; days already given sta
   const late = await product.login({ id: 2010 });
   assert.equal((await late.post('/api/v1/promocodes/apply', { code: 'leto2026' })).status, 410);
   assert.equal((await driver.get('/api/v1/subscription')).json.active, true);
-  assert.equal((await entry('promo_code.deactivated')).actor, 'boss');
+  const closed = await entry('promo_code.deactivated');
+  assert.deepEqual([closed.actor, closed.details.before.enabled, closed.details.after.enabled], ['boss', true, false]);
+  assert.equal((await entry('promo_code.created')).details.after.max_uses, 3);
+  assert.equal((await admin.get('/admin/promo-codes/leto2026')).status, 200, 'as people type it');
 });
 
 test('a promo code that makes no sense comes back with what was typed', async () => {

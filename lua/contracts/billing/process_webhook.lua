@@ -13,15 +13,16 @@ return contract {
   raw_input = true, -- signed as it came
   output = { status = { type = "string" } },
   errors = {
-    forbidden_sender = 403, bad_signature = 403, not_found = 404, invalid_notification = 400, rate_limited = 429,
+    forbidden_sender = 403, bad_signature = 403, not_found = 404, invalid_json = 400, invalid_notification = 400, rate_limited = 429,
     database_unavailable = 503,
   },
 
   run = function(input, context)
     local ok, problem = inbox.admit(input, context)
     if not ok then return nil, problem end
-    local said = inbox.read(input.body)
-    if not said then return nil, "invalid_notification" end
+    local said
+    said, problem = inbox.read(input.body)
+    if not said then return nil, problem end
     ok, problem = inbox.store(said, input.body, context)
     if not ok then return nil, problem end
     return { status = "ok" }

@@ -54,7 +54,8 @@ words.fields = {
   problem = "беда", problems = "ошибки", cargo_id = "груз", from = "было", to = "стало",
   days_taken = "снято дней", answered = "ответ", cause = "откуда известно",
   fetched = "на деле", said = "заявлено", final = "окончательно", key_id = "ключ", badge = "ярлык", on_sale = "в продаже",
-  months = "месяцы",
+  months = "месяцы", rest_kopecks = "остаток", refunded_kopecks = "возвращено", valid_from = "начало", valid_until = "конец",
+  state = "состояние", attempts = "попыток",
   share = "доля", minutes = "минут", title = "название", ru = "по-русски", en = "по-английски", text = "текст", payload = "сообщение",
 }
 
@@ -63,6 +64,7 @@ words.values = {
   status = { pending = "ждёт", waiting_for_capture = "удержан", succeeded = "оплачен", canceled = "отменён", failed = "не создан",
     partially_refunded = "возвращён частично", refunded = "возвращён",
     queued = "отправляется", sent = "отправлен", accepted = "принят", rejected = "отказ", completed = "завершён" },
+  state = { dead = "не доставлено", waiting = "ждёт", sending = "отправляется", sent = "отправлено" },
   cause = { created = "при создании", webhook = "по уведомлению", reconcile = "при сверке", compare = "при сверке со списком" },
   outcome = { ok = "успешно", failed = "неудача", job_failed = "неудача" },
 }

@@ -100,8 +100,18 @@ local function is_ours(request, context)
   return access.check_origin(request, "cookie")
 end
 
+-- An address that no object can have is one that has none.
+local function is_mistyped(request, context, problem)
+  if request.method ~= "GET" or problem.code ~= "invalid_input" then return false end
+  for _, field in ipairs(problem.fields or {}) do
+    if not context.params[field.field] then return false end
+  end
+  return next(context.params) ~= nil
+end
+
 local function run(request, route, context)
   local result, problem = route.panel(context, request)
+  if not result and is_mistyped(request, context, failure.of(problem)) then problem = failure "not_found" end
   return answer(result, problem, context)
 end
 

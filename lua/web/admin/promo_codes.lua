@@ -3,6 +3,7 @@ local contracts = require "contracts.admin.promo_codes"
 local host = host
 local lists = require "web.admin.list"
 local page = require "web.admin.page"
+local rules = require "kit.rules"
 local show = require "web.admin.show"
 
 local promo = {}
@@ -69,7 +70,7 @@ promo.list = lists.page {
 }
 
 function promo.one(context)
-  local row, problem = contracts.show(context.params, context)
+  local row, problem = contracts.show({ code = rules.promo.normalised(context.params.code) }, context)
   if not row then return nil, problem end
   return page.whole("promo_code", { promo = row, state = state(row), action = action_text(row.action), reasons = REASONS },
     { title = "Промокод " .. row.code, nav = "promo" }, context)
