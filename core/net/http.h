@@ -97,6 +97,9 @@ void http_reply(struct http_request *req, const struct http_answer *answer);
 
 /* Answer with a problem document (RFC 9457): code and detail in the client's language. */
 void http_reply_problem(struct http_request *req, int status, const char *code);
+/* The same with one more header. */
+void http_reply_problem_with(struct http_request *req, int status, const char *code,
+                             struct http_header extra);
 
 /* Answer in pieces: chunked for HTTP/1.1, until close for 1.0. `answer->body` is ignored. */
 void http_stream_begin(struct http_request *req, const struct http_answer *answer);

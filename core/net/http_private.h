@@ -244,10 +244,6 @@ bool http_reply_must_close(const struct http_request *req, const struct http_ans
 void http_reply_refusal(struct http_request *req, struct http_refusal refusal,
                         const struct http_header *extra);
 
-/* http_reply_problem() with one more header. */
-void http_reply_problem_with(struct http_request *req, int status, const char *code,
-                             struct http_header extra);
-
 /* ---- http_forwarded.c ---- */
 /* The request speaks for its connection; here a trusted proxy's headers may correct that. */
 void http_forwarded_settle(struct http_request *req, const struct http_conn *conn);

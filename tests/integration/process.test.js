@@ -102,13 +102,13 @@ test('workers end when the master is killed', async () => {
 });
 
 test('beyond as many requests as it may answer at once, a worker says when to come back', async () => {
-  const server = await new Small({ FURA_WORKERS: '1', TEST_MAX_REQUESTS: '1' }).serve();
-  const slow = server.client.get('/slow?ms=2000');
-  await server.untilShown('/slow');
-  const refused = await server.client.get('/hello');
-  assert.deepEqual([refused.status, refused.json.code, refused.headers['retry-after']], [503, 'overloaded', '1']);
-  assert.equal((await slow).text, 'slow');
-  await server.stop();
+  await withServer({ FURA_WORKERS: '1', TEST_MAX_REQUESTS: '1' }, async (server) => {
+    const slow = server.client.get('/slow?ms=2000');
+    await server.untilShown('/slow');
+    const refused = await server.client.get('/hello');
+    assert.deepEqual([refused.status, refused.json.code, refused.headers['retry-after']], [503, 'overloaded', '1']);
+    assert.equal((await slow).text, 'slow');
+  });
 });
 
 test('TERM lets a running request finish and refuses new connections', async () => {
