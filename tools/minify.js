@@ -10,7 +10,7 @@ const { minify } = require('terser');
 const ROOT = path.resolve(__dirname, '..');
 const SCRIPTS = ['boot', 'app'];
 // No WebView that opens Mini Apps is older than arrow functions.
-const OPTIONS = { ecma: 2018, compress: { passes: 3, unsafe_arrows: true } };
+const OPTIONS = { ecma: 2018, compress: { passes: 3, unsafe_arrows: true, hoist_vars: true, collapse_vars: false } };
 
 async function main() {
   for (const name of SCRIPTS) {

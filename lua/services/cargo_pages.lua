@@ -189,23 +189,23 @@ local function covers_all(last_page, oldest, filters)
   return not problem and oldest >= listed
 end
 
---- Raw cargos among `wanted` (a set of ids as text) by id, from pages everyone shares.
---- @return table<string, table>? found
---- @return boolean? complete  what was not found is gone
+--- Raw cargos among `wanted` (a set of ids as text), from pages everyone shares.
+--- @return {found: table<string, table>, complete: boolean, oldest: number}? scan  `found` by id; complete: what was not found is
+---   gone; oldest: when the oldest of these pages was fetched
 --- @return table? failure
 function cargo_pages.find(filters, wanted)
-  local found, missing, offset, oldest = {}, 0, 0, math.huge
+  local scan, missing, offset = { found = {}, complete = false, oldest = math.huge }, 0, 0
   for _ in pairs(wanted) do missing = missing + 1 end
   for _ = 1, SCAN_PAGES do
     local page, problem = scan_page(filters, offset)
-    if not page and offset == 0 then return nil, nil, problem end
-    if not page then return found, false end
-    missing, oldest = missing - collect(page, wanted, found), math.min(oldest, page.fetched_at)
+    if not page and offset == 0 then return nil, problem end
+    if not page then return scan end
+    missing, scan.oldest = missing - collect(page, wanted, scan.found), math.min(scan.oldest, page.fetched_at)
     offset = page.meta.next_offset
-    if missing == 0 then return found, true end
-    if not offset then return found, covers_all(page, oldest, filters) end
+    scan.complete = missing == 0 or not offset and covers_all(page, scan.oldest, filters)
+    if missing == 0 or not offset then return scan end
   end
-  return found, false
+  return scan
 end
 
 return cargo_pages

@@ -248,6 +248,113 @@ async function use(plugins) {
   assert.equal(end.code, 0, end.output);
 }
 
+/** Nothing that asks this comes through, until the page is told otherwise: a tunnel, a dead mast. */
+const cutOff = (page, what) => page.route(what, (route) => route.abort());
+
+test('a sign-in that got no answer says so and is tried again, by a touch or by itself', async () => {
+  const driver = { id: ++lastId };
+  const page = await app.open({ driver, path: '/livez' });
+  await page.clock.install();
+  await cutOff(page, '**/api/v1/auth/telegram');
+  const url = `${product.client.url}/#tgWebAppData=${encodeURIComponent(product.initData(driver))}&tgWebAppPlatform=android`;
+  await page.goto(url);
+  await page.waitForSelector('.problem .main');
+  assert.match(await page.locator('.problem').textContent(), /Сервер не ответил\. Нажмите ещё раз\./);
+  await page.locator('.problem .main').click();
+  await page.waitForSelector('.problem .main');
+  await page.unroute('**/api/v1/auth/telegram');
+  await page.clock.runFor(20000);
+  await untilListed(page);
+  await page.context().close();
+});
+
+test('a cargo, the responses and the subscription that got no answer each offer to ask again', async () => {
+  const page = await app.open({ driver: { id: ++lastId } });
+  await untilListed(page);
+  const detail = /\/api\/v1\/cargos\/\d+$/;
+  await cutOff(page, detail);
+  await cards(page).first().locator('a.cover').click();
+  await page.waitForSelector('#sheet .problem .main');
+  assert.match(await page.locator('#sheet-title').textContent(), /₽/, 'what the card knew stays');
+  await page.unroute(detail);
+  await page.click('#sheet .problem .main');
+  await page.waitForSelector('#sheet .route');
+  await press(page, 'BackButton');
+  await cutOff(page, '**/api/v1/paywall');
+  await page.click('.bar a');
+  await page.waitForSelector('#step .problem .main');
+  await page.unroute('**/api/v1/paywall');
+  await page.click('#step .problem .main');
+  await page.waitForSelector('.tariff');
+  await press(page, 'BackButton');
+  await cutOff(page, '**/api/v1/responses');
+  await page.click('[data-act=root][data-root=responses]');
+  await page.waitForSelector('#responses .problem .main');
+  await page.unroute('**/api/v1/responses');
+  await page.click('#responses .problem .main');
+  await page.waitForSelector('#responses .empty');
+  await page.context().close();
+});
+
+test('what was asked for without a connection is there when the connection is back', async () => {
+  const page = await app.open({ driver: { id: ++lastId } });
+  await untilListed(page);
+  await page.context().setOffline(true);
+  await page.waitForSelector('#offline:not([hidden])');
+  await page.locator('.mode', { hasText: 'Все грузы' }).click();
+  await page.click('[data-act=root][data-root=responses]');
+  await page.waitForSelector('#responses .problem');
+  const [listed] = await Promise.all([
+    page.waitForResponse((answer) => new URL(answer.url()).pathname === '/api/v1/cargos'),
+    page.context().setOffline(false),
+  ]);
+  assert.equal(new URL(listed.url()).searchParams.get('mode'), 'all');
+  await page.waitForSelector('#responses .empty');
+  await page.waitForSelector('#offline', { state: 'hidden' });
+  await page.click('[data-act=root][data-root=cargos]');
+  await untilListed(page);
+  await page.context().close();
+});
+
+test('filters chosen but not sent take nothing away from the list that is shown', async () => {
+  const page = await app.open({ driver: { id: ++lastId } });
+  await untilListed(page);
+  await page.click('.bar [data-open=filters]');
+  await page.fill('#filters [name=start_date]', '2031-01-01');
+  await press(page, 'BackButton');
+  const [prices] = await Promise.all([
+    page.waitForResponse((answer) => new URL(answer.url()).pathname === '/api/v1/cargos/prices'),
+    page.evaluate(() => window.telegramEmit('activated')),
+  ]);
+  assert.equal(new URL(prices.url()).searchParams.get('start_date'), null);
+  assert.match(await prices.text(), /cargo-price-/);
+  assert.doesNotMatch(await prices.text(), /Уже забрали/);
+  await page.context().close();
+});
+
+for (const [device, tap] of [['a finger', (button) => button.tap()], ['a mouse', (button) => button.click({ delay: 60 })]]) {
+  test(`the cross of a city empties it with ${device}; in the open field one can type on`, async () => {
+    const page = await app.open({ driver: { id: ++lastId } });
+    await untilListed(page);
+    await page.click('.bar [data-open=filters]');
+    const choose = async () => {
+      await page.locator('#start-city').pressSequentially('моск');
+      await page.locator('#start-cities [role=option]', { hasText: /^Москва ·/ }).waitFor();
+    };
+    await choose();
+    await page.locator('#start-cities [role=option]').first().click();
+    assert.equal(await page.locator('#filters [name=start_point_id]').inputValue(), '62');
+    await tap(page.locator('[data-city=start] .clear'));
+    assert.equal(await page.locator('#filters [name=start_point_id]').inputValue(), '');
+    assert.equal(await page.locator('#start-city').inputValue(), '');
+    await choose();
+    await tap(page.locator('[data-city=start] .clear'));
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'start-city');
+    await choose();
+    await page.context().close();
+  });
+}
+
 // The last one: what is left of the pages would meet closed doors.
 test('maintenance: the open app gives way at the next touch, pages say when it is over, and both come back by themselves', async () => {
   const driver = { id: ++lastId };

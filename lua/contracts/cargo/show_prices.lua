@@ -40,11 +40,12 @@ return contract {
     local ids, wanted = read_ids(asked.seen_ids)
     local prices, gone = {}, host.json.array {}
     if #ids == 0 then return { prices = prices, gone = gone } end
-    local found, complete, problem = cargo_pages.find(asked.filters, wanted)
-    if not found then return nil, failure.of(problem) end
+    local scan, problem = cargo_pages.find(asked.filters, wanted)
+    if not scan then return nil, failure.of(problem) end
+    context.priced_at = scan.oldest
     for _, id in ipairs(ids) do
-      local card = found[id] and format_card.run({ cargo = found[id], language = context.language })
-      if card then prices[id] = card.price elseif complete then gone[#gone + 1] = id end
+      local card = scan.found[id] and format_card.run({ cargo = scan.found[id], language = context.language })
+      if card then prices[id] = card.price elseif scan.complete then gone[#gone + 1] = id end
     end
     return { prices = prices, gone = gone }
   end,

@@ -48,21 +48,23 @@ local function decorate(card, context)
   return card
 end
 
--- The query of the next page: the same filters further on.
-local function next_query(filters, meta)
-  if not meta.next_offset then return nil end
-  local values = {}
-  for name, value in pairs(filters) do
-    values[name] = type(value) == "number" and ("%.0f"):format(value) or value
-  end
-  values.offset, values.limit = ("%.0f"):format(meta.next_offset), ("%.0f"):format(meta.limit)
+-- Filters as the query of an address.
+local function query_of(filters)
   local parts = {}
-  for index, name in ipairs(sorted_names(values)) do
-    parts[index] = name .. "=" .. (values[name]:gsub("[^%w%-%._~]", function(c)
-      return ("%%%02X"):format(c:byte())
-    end))
+  for index, name in ipairs(sorted_names(filters)) do
+    local value = filters[name]
+    local text = type(value) == "number" and ("%.0f"):format(value) or value
+    parts[index] = name .. "=" .. (text:gsub("[^%w%-%._~]", function(c) return ("%%%02X"):format(c:byte()) end))
   end
   return table.concat(parts, "&")
+end
+
+-- The same filters with another place in the list.
+local function query_at(filters, offset, limit)
+  local values = {}
+  for name, value in pairs(filters) do values[name] = value end
+  values.offset, values.limit = offset, limit
+  return query_of(values)
 end
 
 local function list_values(output, context)
@@ -70,7 +72,8 @@ local function list_values(output, context)
   local meta = output.meta
   return {
     cards = output.cards, meta = meta, stale = output.cache == "stale", time = page.clock(output.fetched_s),
-    next_query = next_query(output.filters, meta),
+    query = query_at(output.filters),
+    next_query = meta.next_offset and query_at(output.filters, meta.next_offset, meta.limit),
     next_count = math.min(meta.limit, math.max(1, meta.total - meta.loaded)),
     chips = filters_page.chips(output.filters, context), filters = output.filters,
     count_total = math.max(meta.total, meta.loaded),
@@ -117,13 +120,18 @@ function cargos.detail(output, context)
   }, context)
 end
 
+-- Older prices are those of a stored copy: the list does not call itself updated by them.
+local PRICES_FRESH_S = 60
+
 --- Out-of-band prices, and cards of cargos that are gone.
 function cargos.prices(output, context)
   local prices = {}
   for id, price in pairs(output.prices) do prices[#prices + 1] = { id = id, price = price } end
   table.sort(prices, function(a, b) return a.id < b.id end)
+  local at = context.priced_at
+  local is_fresh = at and host.time.now() - at <= PRICES_FRESH_S
   return page.render("cargo/prices", {
-    prices = prices, gone = output.gone, time = page.clock(host.time.now()), news = responses.news(context),
+    prices = prices, gone = output.gone, time = is_fresh and page.clock(at), news = responses.news(context),
   }, context)
 end
 

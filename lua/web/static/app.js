@@ -4,8 +4,8 @@
   'use strict';
   var fura = window.fura, doc = document, root = doc.documentElement, body = doc.body;
   function $(selector, from) { return (from || doc).querySelector(selector); }
-  function $$(selector, from) { return Array.from((from || doc).querySelectorAll(selector)); }
-  function on(events, does) { events.split(' ').forEach(function (name) { doc.addEventListener(name, does); }); }
+  function $$(selector, from) { return [...(from || doc).querySelectorAll(selector)]; }
+  function on(events, does, capture) { events.split(' ').forEach(function (name) { doc.addEventListener(name, does, capture); }); }
   function tg() { return window.Telegram && window.Telegram.WebApp; }
   function can(version) { var app = tg(); return app && app.isVersionAtLeast && app.isVersionAtLeast(version) && app; }
   function hidden() { return doc.hidden || away; }
@@ -23,10 +23,8 @@
   }
   // Instead of the app: one of the sentences that the page brought along.
   function edge(name) {
-    var made = $('#tpl-' + name).content.firstElementChild.cloneNode(true), dev = $('#dev-login');
     layers().forEach(closeOne);
-    app().replaceWith(made);
-    if (dev) { made.after(dev); htmx.process(dev); }
+    app().replaceWith($('#tpl-' + name).content.cloneNode(true));
     retryLater();
     mirror();
   }
@@ -56,8 +54,7 @@
     var script = $('script[src*="telegram-web-app"]'), asked = false;
     function go() { if (!asked) { asked = true; login(); } }
     if (tg() || !script) return go();
-    script.addEventListener('load', go);
-    script.addEventListener('error', go);
+    script.onload = script.onerror = go;
     setTimeout(go, 3000);
   }
   function ready() {
@@ -117,7 +114,10 @@
       htmx.trigger('#sheet [data-reload]', 'fura:reload');
     }
     if (xhr.status === 429) countDown(detail.elt, xhr.getResponseHeader('Retry-After') || 1);
-    if (detail.elt.id === 'filters') { if (xhr.status === 400) openFilters(); else if (xhr.status) $$('#filters-box[open]').forEach(closeOne); }
+    if (detail.elt.id === 'filters' && xhr.status) {
+      stopBusy();
+      if (xhr.status === 400) openFilters(); else $$('#filters-box[open]').forEach(closeOne);
+    }
     if (xhr.status >= 400) haptic('notificationOccurred', 'error');
     mirror();
   });
@@ -131,9 +131,11 @@
     if (request.path === AUTH) return edge('refused');
     if (!initData()) return location.reload();
     if (Date.now() - signedInAt < 10000 && !signingIn) return edge('refused');
-    signIn().then(function () {
-      htmx.ajax(request.verb, request.path, { source: detail.elt, target: detail.target, values: request.parameters });
-    }, notSignedIn);
+    signIn().then(function () { repeat(detail); }, notSignedIn);
+  }
+  function repeat(detail) {
+    var request = detail.requestConfig;
+    return htmx.ajax(request.verb, request.path, { source: detail.elt, target: detail.target, swap: detail.etc.swapOverride, values: request.parameters });
   }
   function countDown(button, seconds) {
     if (button.tagName !== 'BUTTON' || button.children.length) return;
@@ -150,12 +152,25 @@
     if (type.indexOf('text/html') !== 0 || isQuiet(event.detail)) event.detail.shouldSwap = false;
   });
   on('htmx:sendError htmx:timeout', function (event) {
+    var detail = event.detail;
     setOffline();
     stopBusy();
-    if (navigator.onLine !== false && !isPoll(event.detail.elt)) toast(silence());
+    if (detail.elt === form()) lost.filters = true;
+    if (!isPoll(detail.elt) && !lost(detail) && navigator.onLine !== false) toast(silence());
+    mirror();
   });
+  // A skeleton whose answer never came gives way to a sentence and a button that asks again.
+  function lost(detail) {
+    var bone = $$('.bone', detail.target).pop(), hole = bone && bone.closest('.cards,.bones');
+    if (!hole) return false;
+    var was = [...hole.childNodes];
+    hole.replaceChildren($('#tpl-lost').content.cloneNode(true));
+    $('button', hole).onclick = function () { hole.replaceChildren(...was); repeat(detail); };
+    retryLater();
+    return true;
+  }
   function silence() { return $('#price-sink').dataset.silent; }
-  function stopBusy() { $$('#results,#sheet>[aria-busy]').forEach(function (part) { part.removeAttribute('aria-busy'); }); }
+  function stopBusy() { $$('#results,.bones').forEach(function (part) { part.removeAttribute('aria-busy'); }); }
 
   on('htmx:afterSwap', function (event) {
     var target = event.detail.target;
@@ -184,8 +199,7 @@
   });
   // Offset paging over a moving list repeats cards: the first one stays.
   function dropRepeats() {
-    var known = {};
-    $$('#cargo-cards>.card').forEach(function (card) { if (known[card.id]) card.remove(); else known[card.id] = true; });
+    $$('#cargo-cards>.card').forEach(function (card) { if ($('#' + card.id) !== card) card.remove(); });
   }
   // A toast goes after five seconds, or when the waiting it tells of is over.
   function fade(toast) {
@@ -199,8 +213,9 @@
   function retryLater() {
     var button = $('[data-retry]');
     clearTimeout(retryLater.timer);
-    if (button) retryLater.timer = setTimeout(function () { if (seen(button) && !hidden()) button.click(); }, button.dataset.retry * 1000);
+    if (button) retryLater.timer = setTimeout(retry, button.dataset.retry * 1000);
   }
+  function retry() { if (!hidden() && navigator.onLine !== false) $$('[data-retry]').filter(seen).forEach(function (button) { button.click(); }); }
 
   // ---- loading ahead: three pages by itself, then the button must be pressed ----
   var observer = window.IntersectionObserver && new IntersectionObserver(function (entries) {
@@ -254,7 +269,7 @@
     else if (app().dataset.page) location.href = '/';
     mirror();
   }
-  doc.addEventListener('close', function (event) {
+  on('close', function (event) {
     if (event.target.id === 'sheet-box') {
       event.target.dataset.step = '';
       $$('#sheet,#step').forEach(function (part) { part.replaceChildren(); });
@@ -278,14 +293,12 @@
     native.fura = button;
     if (!button) return native.hide();
     var style = getComputedStyle(button), busy = button.closest('.htmx-request'), params = { text: button.textContent.trim().slice(0, 64), is_visible: true, is_active: !button.disabled && !busy };
-    var colours = [colour(main ? style.backgroundColor : ''), colour(style.color)];
-    if (main && colours[0] && colours[1]) { params.color = colours[0]; params.text_color = colours[1]; }
+    if (main) { params.color = colour(style.backgroundColor); params.text_color = colour(style.color); }
     native.setParams(params);
     if (main) { if (busy) native.showProgress(false); else native.hideProgress(); }
   }
   function colour(text) {
-    var parts = /^rgb\((\d+), (\d+), (\d+)\)$/.exec(text);
-    return parts && '#' + parts.slice(1).map(function (v) { return ('0' + Number(v).toString(16)).slice(-2); }).join('');
+    return fura.hex(text.match(/\d+/g).slice(0, 3).map(Number));
   }
   function confirmClosing(is) { var web = can('6.2'); if (web) web[(is ? 'en' : 'dis') + 'ableClosingConfirmation'](); }
   function haptic(kind, value) { var web = can('6.1'); if (web) web.HapticFeedback[kind](value); }
@@ -345,7 +358,7 @@
   }
   // Another choice is another attempt: a key stands for exactly what was sent with it.
   function renewKey(form) {
-    var key = Array.from(crypto.getRandomValues(new Uint32Array(3)), function (part) { return part.toString(36); }).join('-');
+    var key = crypto.getRandomValues(new Uint32Array(3)).join('-');
     form.setAttribute('hx-headers', JSON.stringify({ 'Idempotency-Key': key }));
   }
   function openLink(href) {
@@ -358,10 +371,12 @@
   // ---- filters ----
   function form() { return $('#filters'); }
   function apply() {
-    var results = $('#results');
-    $$('.field-error', form()).forEach(function (line) { line.textContent = ''; });
-    if (results) results.setAttribute('aria-busy', 'true');
+    asking();
     htmx.trigger(form(), 'fura:apply');
+  }
+  function asking() {
+    $$('.field-error', form()).forEach(function (line) { line.textContent = ''; });
+    $('#results').setAttribute('aria-busy', 'true');
   }
   function field(name) { return $$('[name="' + name + '"]', form()); }
   function clear(name) {
@@ -415,7 +430,7 @@
   // Nothing typed yet: the cities chosen lately.
   function suggest(box) {
     var input = $('[role=combobox]', box), list = $('ul', box), empty = !input.value.trim();
-    list.replaceChildren.apply(list, empty ? recent().map(function (city, index) {
+    list.replaceChildren(...empty ? recent().map(function (city, index) {
       var item = doc.createElement('li');
       Object.assign(item, { id: list.id + index, textContent: city[2], dir: 'auto' });
       Object.assign(item.dataset, { id: city[0], type: city[1], name: city[2] });
@@ -483,8 +498,8 @@
     if (combobox(input)) return !input.value.trim() && suggest(cityOf(input));
     setTimeout(function () { if (doc.activeElement === input) input.scrollIntoView({ block: 'center' }); }, 300);
   });
-  // The tap on a city must not take the focus away before it counts.
-  on('mousedown', function (event) { if (event.target.closest('[role=listbox]')) event.preventDefault(); });
+  // A tap on a city or its cross must not move the focus, and with it the field, before it counts.
+  on('mousedown', function (event) { if (event.target.closest('[role=listbox],.clear')) event.preventDefault(); });
 
   // ---- one listener for taps, one for changes ----
   var ACTS = {
@@ -497,7 +512,12 @@
     check: function () { askPolls.pressed = true; askPolls(); },
     'reset-apply': function () { reset(); apply(); },
     all: function () { $('[name=mode][value=all]').checked = true; apply(); },
-    'clear-city': function (button) { setCity(cityOf(button), '', '', ''); button.blur(); },
+    'clear-city': function (button) {
+      var box = cityOf(button), at = doc.activeElement;
+      setCity(box, '', '', '');
+      if (at === button) at.blur();
+      else if (box.contains(at)) suggest(box);
+    },
     unfold: function (button) { $('#sheet .comment').classList.remove('folded'); button.hidden = true; },
     root: function (button) {
       app().dataset.root = button.dataset.root;
@@ -537,9 +557,9 @@
     $$('[type=hidden]', cityOf(input)).forEach(function (hidden) { hidden.value = ''; });
     if (input.value.trim().length < 2) suggest(cityOf(input));
   });
-  doc.addEventListener('submit', function (event) {
+  on('submit', function (event) {
     if (!event.target.getAttribute('action')) event.preventDefault(); // ours are sent by htmx, or not at all
-    if (event.target.id === 'filters') { ACTS.root($('[data-act][data-root=cargos]')); compose(); $$('.field-error', form()).forEach(function (line) { line.textContent = ''; }); }
+    if (event.target.id === 'filters') { ACTS.root($('[data-act][data-root=cargos]')); compose(); asking(); }
     if (event.target.id === 'pay-form') { onPay.tappedAt = Date.now(); if (doc.activeElement) doc.activeElement.blur(); }
   }, true);
 
@@ -547,9 +567,10 @@
   function priceTick() {
     var ids = $$('#cargo-cards>.card:not(.gone)').map(function (card) { return card.id.slice(11); }).filter(Boolean).slice(0, 200);
     if (hidden() || navigator.onLine === false || body.classList.contains('layered') || !form()) return;
-    var values = Object.fromEntries(Array.from(new FormData(form())).filter(function (pair) { return pair[1]; }));
-    values.seen_ids = ids.join(',');
-    return htmx.ajax('GET', '/api/v1/cargos/prices', { source: '#price-sink', target: '#price-sink', swap: 'none', values: values });
+    // By the filters of the list that is shown: those of the form may be a draft.
+    return htmx.ajax('GET', '/api/v1/cargos/prices?' + ($('#results').dataset.query || 'limit=1'), {
+      source: '#price-sink', target: '#price-sink', swap: 'none', values: { seen_ids: ids.join(',') },
+    });
   }
   on('htmx:oobBeforeSwap', function (event) {
     var old = event.detail.target, fresh = event.detail.fragment.firstElementChild;
@@ -576,8 +597,11 @@
   }
   addEventListener('offline', setOffline);
   // The strip stays until the prices are of now, or cannot be had.
-  addEventListener('online', function () { Promise.resolve(priceTick()).then(setOffline, setOffline); });
-  doc.addEventListener('visibilitychange', resume);
+  addEventListener('online', function () {
+    retry();
+    if (lost.filters) { lost.filters = false; apply(); } else Promise.resolve(priceTick()).then(setOffline, setOffline);
+  });
+  on('visibilitychange', resume);
   // Some iOS views shrink to nothing under the keyboard: without it they come back.
   addEventListener('resize', function () {
     setTimeout(function () { if (innerHeight < 100) { doc.activeElement.blur(); if (tg()) tg().expand(); } }, 300);
@@ -604,11 +628,11 @@
   }
   function paint(web) {
     var page = colour(getComputedStyle(body).backgroundColor);
-    if (page && can('6.9')) { web.setHeaderColor(page); web.setBackgroundColor(page); }
+    if (can('6.9')) { web.setHeaderColor(page); web.setBackgroundColor(page); }
   }
   var waiting = setInterval(function () { if (joinTelegram()) clearInterval(waiting); }, 100);
   setTimeout(function () { clearInterval(waiting); }, 20000);
-  setTimeout(function () { var slow = $('#slow'); if (slow && $('#results[aria-busy=true]')) slow.hidden = false; }, 4000);
+  setTimeout(function () { $$('[aria-busy=true]>#slow').forEach(function (line) { line.hidden = false; }); }, 4000);
 
   begin();
 })();

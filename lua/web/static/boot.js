@@ -29,7 +29,7 @@
     var m = /^#([0-9a-f]{6})$/i.exec(hex || '');
     return m && [0, 2, 4].map(function (i) { return parseInt(m[1].slice(i, i + 2), 16); });
   }
-  function hex(c) { return '#' + c.map(function (v) { return ('0' + Math.round(v).toString(16)).slice(-2); }).join(''); }
+  fura.hex = function (c) { return '#' + c.map(function (v) { return ('0' + Math.round(v).toString(16)).slice(-2); }).join(''); };
   function light(c) {
     var v = c.map(function (x) { x /= 255; return x <= 0.03928 ? x / 12.92 : Math.pow((x + 0.055) / 1.055, 2.4); });
     return 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2];
@@ -48,7 +48,7 @@
     return ink;
   }
   function set(name, colour) {
-    if (colour) root.style.setProperty('--g-' + name, hex(colour)); else root.style.removeProperty('--g-' + name);
+    if (colour) root.style.setProperty('--g-' + name, fura.hex(colour)); else root.style.removeProperty('--g-' + name);
   }
 
   fura.theme = function (params) {
