@@ -83,6 +83,24 @@ void dispatch_each_route(struct generation *generation,
 
 /* ---- exchanges ---- */
 
+/* A reader may take long over an answer that is made: its generation does not wait for that. */
+static void leave_generation(struct exchange *exchange)
+{
+    if (exchange->generation)
+        generation_release(exchange->generation);
+    exchange->generation = NULL;
+}
+
+void exchange_join(struct exchange *exchange, struct generation *generation)
+{
+    generation_hold(generation);
+    leave_generation(exchange);
+    if (exchange->routes)
+        routes_release(exchange->routes);
+    exchange->generation = generation;
+    exchange->routes = routes_hold(routes_of(generation));
+}
+
 static struct exchange *open_exchange(struct dispatch *dispatch, struct http_request *req)
 {
     struct exchange *exchange = dispatch->free_list;
@@ -96,9 +114,8 @@ static struct exchange *open_exchange(struct dispatch *dispatch, struct http_req
     exchange->wait_count = 0;
     exchange->dispatch = dispatch;
     exchange->request = req;
-    exchange->generation = dispatch->live;
     exchange->started_ns = http_started_ns(req);
-    generation_hold(exchange->generation);
+    exchange_join(exchange, dispatch->live);
     dispatch->requests++;
     http_set_owner_data(req, exchange);
     return exchange;
@@ -107,7 +124,8 @@ static struct exchange *open_exchange(struct dispatch *dispatch, struct http_req
 static void close_exchange(struct exchange *exchange)
 {
     struct dispatch *dispatch = exchange->dispatch;
-    generation_release(exchange->generation);
+    leave_generation(exchange);
+    routes_release(exchange->routes);
     dispatch->requests--;
     if (dispatch->free_count >= FREE_EXCHANGES_MAX) {
         free(exchange);
@@ -130,7 +148,7 @@ static bool is_static(const struct dispatch *dispatch, struct http_request *req)
 
 static enum result find_route(struct exchange *exchange)
 {
-    const struct routes *routes = routes_of(exchange->generation);
+    const struct routes *routes = exchange->routes;
     const struct http_request *req = exchange->request;
     enum result rc =
         router_match(routes->router, http_method(req), http_path(req), &exchange->match);
@@ -225,7 +243,7 @@ static void set_text(lua_State *L, const char *name, struct slice value)
 /* A script raised or was stopped: the application's failed(about), when it has one, runs in a task of its own. */
 static void tell_of_failure(const struct exchange *exchange, const struct task_end *end)
 {
-    const struct routes *routes = routes_of(exchange->generation);
+    const struct routes *routes = exchange->routes;
     lua_State *L = generation_lua(exchange->generation);
     struct trial *trial = exchange->dispatch->trial;
 
@@ -263,6 +281,7 @@ static void on_task_end(void *owner, struct task *task, const struct task_end *e
     *exchange->box = NULL;
     struct http_request *req = exchange->request;
     exchange->request = NULL;
+    leave_generation(exchange);
     if (exchange->done)
         close_exchange(exchange);
     http_release(req);
@@ -286,7 +305,7 @@ static void on_request(void *owner, struct http_request *req)
 {
     (void)owner;
     struct exchange *exchange = http_owner_data(req);
-    struct routes *routes = routes_of(exchange->generation);
+    const struct routes *routes = exchange->routes;
     lua_State *L = generation_lua(exchange->generation);
     struct task_spec spec = {.label = exchange->route ? exchange->route->pattern : "unmatched",
                              .deadline_ms = deadline_of(exchange),

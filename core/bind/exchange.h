@@ -11,13 +11,15 @@
 struct canary_counts;
 struct dispatch;
 struct route;
+struct routes;
 
 enum { DRIVER_ID_MAX = 24, EXCHANGE_WAITS_MAX = 6 };
 
 struct exchange {
     struct dispatch *dispatch;
     struct http_request *request;
-    struct generation *generation; /* held */
+    struct generation *generation; /* held until the task has ended; NULL then */
+    struct routes *routes;         /* held to the end */
     struct route *route;           /* NULL: no such path, or method not allowed */
     struct router_match match;
     bool is_known_path; /* without a route: `match.allow` has the methods it takes */
@@ -35,6 +37,9 @@ struct exchange {
     unsigned wait_count;
     struct exchange *next; /* free list */
 };
+
+/* It will be answered by this generation. */
+void exchange_join(struct exchange *exchange, struct generation *generation);
 
 /* The request as a script sees it (lua/meta/request.lua). Pushes a userdata. */
 void request_push(lua_State *L, struct exchange *exchange);

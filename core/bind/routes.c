@@ -18,9 +18,16 @@ static void free_route(struct route *route)
     free(route->hides);
 }
 
-static void free_routes(void *data)
+struct routes *routes_hold(struct routes *routes)
 {
-    struct routes *routes = data;
+    routes->holders++;
+    return routes;
+}
+
+void routes_release(struct routes *routes)
+{
+    if (--routes->holders > 0)
+        return;
     for (unsigned i = 0; i < routes->count; i++)
         free_route(&routes->list[i]);
     free_route(&routes->unmatched);
@@ -28,6 +35,11 @@ static void free_routes(void *data)
     router_free(routes->router);
     static_files_free(routes->files);
     free(routes);
+}
+
+static void release_routes(void *routes)
+{
+    routes_release(routes);
 }
 
 static struct metric *find_seconds(struct metrics *metrics, const char *pattern)
@@ -153,7 +165,7 @@ enum result routes_build(struct generation *generation, struct metrics *metrics,
     routes->unmatched.method = mem_strdup("");
     routes->unmatched.pattern = mem_strdup("");
     routes->unmatched.seconds = find_seconds(metrics, "");
-    generation_attach(generation, routes, free_routes);
+    generation_attach(generation, routes_hold(routes), release_routes);
     generation_push_member(generation, "routes");
     enum result rc = add_routes(metrics, L, routes, why);
     lua_pop(L, 1);

@@ -31,8 +31,9 @@ struct route {
     struct status_counter statuses[STATUS_SLOTS];
 };
 
-/* Kept with its generation (generation_attach). */
+/* Kept with its generation (generation_attach), and beyond it by requests whose answers are still being sent. */
 struct routes {
+    unsigned holders;
     struct router *router;
     struct static_files *files;
     struct route *list;
@@ -46,4 +47,6 @@ struct routes {
 enum result routes_build(struct generation *generation, struct metrics *metrics,
                          struct failure *why);
 struct routes *routes_of(const struct generation *generation);
+struct routes *routes_hold(struct routes *routes);
+void routes_release(struct routes *routes);
 const char *route_pattern(const struct route *route);

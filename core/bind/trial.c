@@ -93,7 +93,7 @@ static enum audience run(struct trial *trial, lua_State *co)
 
 static enum audience ask(struct trial *trial, struct exchange *exchange)
 {
-    const struct routes *routes = routes_of(exchange->generation);
+    const struct routes *routes = exchange->routes;
     lua_State *L = generation_lua(exchange->generation);
     int top = lua_gettop(L);
 
@@ -122,11 +122,8 @@ bool trial_place(struct trial *trial, struct exchange *exchange)
     exchange->trial = trial->number;
     exchange->counts = options->counts;
     exchange->is_candidate = taken;
-    if (taken) {
-        generation_hold(options->candidate);
-        generation_release(exchange->generation);
-        exchange->generation = options->candidate;
-    }
+    if (taken)
+        exchange_join(exchange, options->candidate);
     return taken;
 }
 

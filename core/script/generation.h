@@ -39,8 +39,8 @@ void generation_build(const struct generation_recipe *recipe, generation_built *
 void generation_retire(struct generation *generation, int64_t deadline_ms,
                        void (*closed)(void *owner), void *owner);
 
-/* Keep the VM open beyond its last task (an answer still being sent by its routes). Each hold needs
- * a release. */
+/* Keep the VM open without a task (for a request whose body is still coming). Each hold needs a
+ * release. */
 void generation_hold(struct generation *generation);
 void generation_release(struct generation *generation);
 

@@ -161,6 +161,30 @@ test('the drain limit ends requests that outlive their generation too long', asy
   });
 });
 
+test('answers that nobody reads keep no generation', async () => {
+  const server = new Small({ FURA_WORKERS: '1' });
+  server.replace('lua/init.lua', 'local routes = {', `function handlers.big() return { body = ("x"):rep(15 * 2 ^ 20) } end
+local routes = {\n  { "GET", "/big", name = "big" },`);
+  await serving(server, async () => {
+    const { hostname, port } = new URL(server.client.url);
+    const readers = [];
+    for (let round = 1; round <= 3; round += 1) {
+      const reader = net.connect(Number(port), hostname).pause();
+      reader.write('GET /big HTTP/1.1\r\nHost: x\r\n\r\n');
+      readers.push(reader);
+      await server.untilLive((worker) => worker.connections === round && worker.tasks === 0 && worker.generations === 1);
+      assert.equal((await server.command('reload')).code, 0);
+    }
+    const answer = new Promise((resolve) => {
+      let bytes = 0;
+      readers[0].on('data', (piece) => { bytes += piece.length; if (bytes > 15 * 2 ** 20) resolve(bytes); });
+    });
+    readers[0].resume();
+    assert.ok(await answer > 15 * 2 ** 20, 'all of it comes, long after its generation has gone');
+    for (const reader of readers) reader.destroy();
+  });
+});
+
 test('at most three generations live: a further reload waits for the oldest', async () => {
   await withServer({ FURA_WORKERS: '1', TEST_DRAIN_DEADLINE_S: '3' }, async (server) => {
     const slow = [];
