@@ -259,12 +259,23 @@ static short next_interest(const struct http_conn *conn)
     return (short)((reads ? EV_READ | EV_CLOSED : 0) | (http_conn_unsent(conn) ? EV_WRITE : 0));
 }
 
+/* The rest of the body will never come, and all answers before it are sent. */
+static bool is_cut_short(const struct http_conn *conn)
+{
+    return conn->eof && conn->request && conn->request->state == HTTP_READING &&
+           conn->in.len == 0 && http_conn_unsent(conn) == 0;
+}
+
 static void settle(struct http_conn *conn)
 {
     if (conn->dead)
         return;
     if (conn->request && conn->request->state == HTTP_ABORTED) {
         end_with_reset(conn);
+        return;
+    }
+    if (is_cut_short(conn)) {
+        http_conn_end(conn);
         return;
     }
     bool is_quiet = !conn->request && http_conn_unsent(conn) == 0 && !conn->lingering;

@@ -188,9 +188,8 @@ static bool has_left(const struct http_conn *conn)
 static void on_eof(struct http_conn *conn)
 {
     conn->eof = true;
-    if (conn->lingering || (conn->request && conn->request->state == HTTP_READING))
-        http_conn_end(conn);
-    else if (conn->request && has_left(conn))
+    const struct http_request *req = conn->request;
+    if (conn->lingering || (req && req->state != HTTP_READING && has_left(conn)))
         http_conn_end(conn);
 }
 

@@ -21,6 +21,28 @@ static void one_connection_serves_many_requests(void **state)
     assert_int_equal(done, 3);
 }
 
+/* Its body is known to be cut short as soon as it is begun: nobody waits for the deadline. */
+static void a_pipelined_request_cut_short_ends_with_the_answer_before_it(void **state)
+{
+    (void)state;
+    start_tcp();
+    struct client *client = connect_client();
+    send_text(client, GET("/hold") "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf");
+    WAIT_FOR(held_count == 1);
+    shutdown(client->fd, SHUT_WR);
+    for (int i = 0; i < 5; i++)
+        turn(true);
+    assert_int_equal(gone, 0);
+    answer_text(held[0], SLICE("whole"));
+    http_release(held[0]);
+    for (int i = 0; i < 50 && !client->eof; i++)
+        turn(true);
+    assert_true(client->eof);
+    assert_true(has_text(client, "whole"));
+    assert_int_equal(http_connection_count(server), 0);
+    assert_int_equal(done, 2);
+}
+
 static void pipelined_requests_are_answered_in_order(void **state)
 {
     (void)state;
@@ -694,6 +716,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HTTP_TEST(one_connection_serves_many_requests),
         HTTP_TEST(pipelined_requests_are_answered_in_order),
+        HTTP_TEST(a_pipelined_request_cut_short_ends_with_the_answer_before_it),
         HTTP_TEST(a_request_may_come_byte_by_byte),
         HTTP_TEST(many_pipelined_requests_need_no_more_than_the_wire),
         HTTP_TEST(connection_close_is_obeyed_and_announced),
