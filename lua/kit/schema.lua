@@ -36,10 +36,10 @@ end
 --- Plain decimal digits only: no "62.0", no "+5", no exponent, no digits of other scripts.
 function readers.integer(value, field)
   if type(value) == "string" then
-    value = value:match "^-?%d+$" and #value <= 16 and tonumber(value)
+    value = value:match "^%-?%d+$" and not value:find "^%-0+$" and #value <= 16 and tonumber(value)
   end
   if type(value) ~= "number" or value ~= math.floor(value) or math.abs(value) > 2 ^ 53 then return nil, "integer" end
-  return within(value + 0, field) -- "-0" is 0
+  return within(value + 0, field) -- the -0 of JSON is 0
 end
 
 function readers.number(value, field)

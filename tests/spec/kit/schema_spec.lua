@@ -17,7 +17,7 @@ describe("kit.schema", function()
     assert.equal(62, parse_one(field, "062"))
     assert.equal(62, parse_one(field, 62))
     assert.equal(-5, parse_one(field, "-5"))
-    for _, bad in ipairs { "62.0", "+5", "1e3", "0x10", "٦٢", "6 2", "12345678901234567", 1.5, true, {} } do
+    for _, bad in ipairs { "62.0", "+5", "-0", "1e3", "0x10", "٦٢", "6 2", "12345678901234567", 1.5, true, {} } do
       assert.equal("integer", code_of(field, bad))
     end
   end)
