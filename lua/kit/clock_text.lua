@@ -11,8 +11,9 @@ local function read_time(shown)
   local hour, minute, second = rest:match "^(%d%d):(%d%d):(%d%d)$"
   if not hour then hour, minute, second = rest:match "^(%d%d):(%d%d):(%d%d)[.,]%d+$" end
   if not hour then hour, minute = rest:match "^(%d%d):(%d%d)$" end
+  if not hour then hour = rest:match "^%d%d$" end
   if not hour then return nil end
-  hour, minute, second = tonumber(hour), tonumber(minute), tonumber(second or 0)
+  hour, minute, second = tonumber(hour), tonumber(minute or 0), tonumber(second or 0)
   if hour > 23 or minute > 59 or second > 59 then return nil end
   return hour, minute, second
 end
