@@ -261,7 +261,8 @@ static void end_cancelled(struct task *task)
 static void end_failed(struct task *task, const struct watchdog_run *stopped)
 {
     lua_State *co = task->co;
-    bool over_budget = stopped && !stopped->over_memory && !stopped->over_top;
+    bool over_budget =
+        stopped ? !stopped->over_memory && !stopped->over_top : vm_is_late_failure(co);
 
     if (stopped && stopped->over_memory)
         lua_pushstring(co, vm_over_memory);

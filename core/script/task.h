@@ -24,7 +24,7 @@ struct task_end {
     int results;
     const char *error;   /* message and traceback, borrowed */
     const char *message; /* the message alone, borrowed */
-    bool over_budget;    /* R_REJECTED because the watchdog stopped it */
+    bool over_budget;    /* R_REJECTED because the watchdog stopped it, or a rule it called */
 };
 
 struct task_spec {

@@ -271,6 +271,18 @@ static void push_message(lua_State *co)
 const char vm_over_budget[] = "stopped: it computed for longer than its budget";
 const char vm_over_memory[] = "stopped: the scripts of this generation use more than lua_memory_mb";
 
+bool vm_is_late_failure(lua_State *co)
+{
+    if (!lua_istable(co, -1) || !lua_checkstack(co, 2))
+        return false;
+    lua_pushliteral(co, "code");
+    lua_rawget(co, -2);
+    lua_pushliteral(co, "script_timeout");
+    bool is_late = lua_rawequal(co, -1, -2);
+    lua_pop(co, 2);
+    return is_late;
+}
+
 void vm_push_stray_yield(lua_State *co)
 {
     lua_settop(co, 0);

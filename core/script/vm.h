@@ -42,6 +42,8 @@ void vm_describe_error(lua_State *co);
 /* Errors of code that did not raise one itself, for above: it was stopped, or it yielded where nobody resumes it. */
 extern const char vm_over_budget[], vm_over_memory[];
 void vm_push_stray_yield(lua_State *co); /* in place of what it yielded */
+/* Is the error on top a failure with the code script_timeout? A rule that was stopped, and has no predecessor, raises one. */
+bool vm_is_late_failure(lua_State *co);
 
 /* The bundle the state was made with. */
 const struct bundle *vm_bundle(lua_State *L);

@@ -2,15 +2,16 @@
 --- vocabulary (docs: README of lua/rules); it cannot require, wait or see the host.
 ---
 ---   local rules = require "kit.rules"
----   rules.card.price("…")              the rule's own table
----   rules.call("card", "format", raw)  guarded: an error in the rule is counted and logged; its previous committed source
----                                      answers this call, and without one the caller gets a failure
+---   rules.card.price("…")              an error in the rule is counted and logged; its previous committed source answers
+---                                      this call, and without one a failure is raised
+---   rules.call("card", "format", raw)  the same, but the failure is given back
 local host = host
 local clock_text = require "kit.clock_text"
 local decimal = require "kit.decimal"
 local failure = require "kit.failure"
 local rule_checks = require "kit.rule_checks"
 local rule_history = require "kit.rule_history"
+local rule_letters = require "kit.rule_letters"
 local rule_words = require "kit.rule_words"
 local text = require "kit.text"
 
@@ -41,7 +42,8 @@ local function vocabulary()
     ipairs = ipairs, pairs = pairs, next = next, type = type, select = select, unpack = unpack,
     tostring = tostring, tonumber = tonumber, error = error, assert = assert,
     text = frozen(text, "text"), decimal = frozen(decimal, "decimal"), clock_text = frozen(clock_text, "clock_text"),
-    rub = function(roubles)
+    rub = function(roubles, more)
+      if more ~= nil then error("rub takes one number, with a point: rub(499.50)", 2) end
       if type(roubles) ~= "number" then
         error(("rub takes a number, like rub(499), without quotes and units (got %s)"):format(tostring(roubles)), 2)
       end
@@ -68,10 +70,14 @@ end
 -- One example is { "function", { arguments }, expected }.
 local function run_example(rule, example)
   local name, arguments, expected = example[1], example[2], example[3]
+  if type(arguments) ~= "table" then return "is no example (expected { \"function\", { arguments }, result })" end
   if type(rule[name]) ~= "function" then return ("there is no function '%s'"):format(tostring(name)) end
   local ok, got = pcall(rule[name], unpack(arguments, 1, example.n or #arguments))
   if not ok then return tostring(got) end
   if not equal(got, expected) then
+    if shown(expected) == shown(got) then
+      return ("%s: expected the %s %s, got the %s %s"):format(name, type(expected), shown(expected), type(got), shown(got))
+    end
     return ("%s: expected %s, got %s"):format(name, shown(expected), shown(got))
   end
 end
@@ -88,9 +94,12 @@ local function line_of_example(source, number)
   return 1
 end
 
-local function line_near(source, near)
-  local at = near and source:find(near, 1, true)
-  return at and select(2, source:sub(1, at):gsub("\n", "")) + 1 or 1
+-- Of the first `near` that begins a word, behind `within` when that is there.
+local function line_near(source, near, within)
+  local from = within and source:find(within, 1, true) or 1
+  local pattern = near and (near:find "^%w" and "%f[%w_]" or "") .. near:gsub("%p", "%%%0")
+  local at = pattern and source:find(pattern, from) or from
+  return select(2, source:sub(1, at):gsub("\n", "")) + 1
 end
 
 local function self_test(path, rule, source, problems)
@@ -112,6 +121,8 @@ local about = {} -- name → {path, hash, examples}
 -- `draft`: a source to take instead of the file's.
 local function load_rule(name, path, environment, draft)
   local source, problems = draft or host.script.read(path), {}
+  rule_letters(source, function(line, sentence) problems[#problems + 1] = ("%s:%d: %s"):format(path, line, sentence) end)
+  if #problems > 0 then return nil, problems end
   local chunk, problem = host.script.compile(source, path, environment)
   if not chunk then return nil, { rule_words(problem) } end
   local ok, rule = pcall(chunk)
@@ -119,9 +130,10 @@ local function load_rule(name, path, environment, draft)
   if type(rule) ~= "table" then
     return nil, { ("%s:1: the rule gives nothing back (expected return { … } at its end)"):format(path) }
   end
-  rule_checks.run(name, rule, function(sentence, near)
-    problems[#problems + 1] = ("%s:%d: %s"):format(path, line_near(source, near), sentence)
+  local checked, stumbled = pcall(rule_checks.run, name, rule, function(sentence, near, within)
+    problems[#problems + 1] = ("%s:%d: %s"):format(path, line_near(source, near, within), sentence)
   end)
+  if not checked then problems[#problems + 1] = ("%s:1: what the rule returns cannot be read: %s"):format(path, tostring(stumbled)) end
   if #problems == 0 then self_test(path, rule, source, problems) end
   if #problems > 0 then return nil, problems end
   return rule, {
@@ -200,10 +212,15 @@ end
 
 local BUDGET = { warn_ms = 50, kill_ms = 500 }
 
-local function guarded(name, function_name, fn, ...)
-  local result, problem = host.script.guard(("rule %s.%s"):format(name, function_name), BUDGET, fn, ...)
-  local failed = result == nil and type(problem) == "table" and problem.code ~= nil
-  return result, failed and problem or nil
+-- true and the results; or false and a failure.
+local function outcome(result, problem, ...)
+  local failed = result == nil and type(problem) == "table" and problem.service == "script"
+  if failed then return false, problem end
+  return true, result, problem, ...
+end
+
+local function guarded(label, fn, ...)
+  return outcome(host.script.guard(label, BUDGET, fn, ...))
 end
 
 -- ---- the previous source ----
@@ -232,33 +249,91 @@ local function previous_rule(name)
   local known = previous[name]
   if type(known) ~= "string" then return known end
   local chunk = host.script.compile(known, ("previous %s/%s.lua"):format(FOLDER, name), environment)
-  local rule = chunk and guarded(name, "load", chunk)
-  previous[name] = type(rule) == "table" and rule or false
+  local ok, rule
+  if chunk then ok, rule = guarded(("rule %s.load"):format(name), chunk) end
+  previous[name] = ok and type(rule) == "table" and rule or false
   return previous[name]
 end
 
--- What the previous source says; nil and false when it cannot say anything.
-local function ask_previous(name, function_name, ...)
-  local rule = previous_rule(name)
-  if not rule or type(rule[function_name]) ~= "function" then return nil, false end
-  local result, problem = guarded(name, function_name, rule[function_name], ...)
-  if problem then return nil, false end
+-- The function at "fields.weight_volume.check" of a rule.
+local function function_at(rule, path)
+  local value = rule
+  for key in path:gmatch "[^.]+" do value = type(value) == "table" and value[key] or nil end
+  return type(value) == "function" and value or nil
+end
+
+local function count_answer(name, ok, ...)
+  if not ok then return false end
   host.metrics.count("rule_fallbacks_total", { rule = name })
   host.shared.increment(count_key("by_previous", name))
-  return result, true
+  return true, ...
+end
+
+-- true and what the previous source says; false when it cannot say anything.
+local function ask_previous(call, ...)
+  local rule = previous_rule(call.rule)
+  local fn = rule and function_at(rule, call.path)
+  if not fn then return false end
+  return count_answer(call.rule, guarded(call.label, fn, ...))
+end
+
+-- ---- calling ----
+
+local calls = {} -- name → path of a function → {rule, path, label, fn}
+
+-- true and the results; or false and what went wrong in the source in force.
+local function answer_or(problem, ok, ...)
+  if ok then return true, ... end
+  return false, failure(problem.code == "script_timeout" and "script_timeout" or "rule_failed",
+    { service = "rules", text = tostring(problem.text) })
+end
+
+local function settle(call, arguments, ok, ...)
+  if ok then return true, ... end
+  local problem = ...
+  tell(call.rule, call.path, problem)
+  return answer_or(problem, ask_previous(call, unpack(arguments, 1, arguments.n)))
+end
+
+local function run(call, ...)
+  return settle(call, { n = select("#", ...), ... }, guarded(call.label, call.fn, ...))
+end
+
+local function or_raise(ok, ...)
+  if ok then return ... end
+  error((...), 0)
+end
+
+local function or_failure(ok, ...)
+  if ok then return ... end
+  return nil, (...)
+end
+
+-- Every function of a rule's table, deep inside of its data too, becomes one that is guarded.
+local function guard_all(name, list, prefix, seen)
+  seen[list] = true
+  for key, value in pairs(list) do
+    local path = prefix .. tostring(key)
+    if type(value) == "table" and not seen[value] then
+      guard_all(name, value, path .. ".", seen)
+    elseif type(value) == "function" then
+      local call = { rule = name, path = path, label = ("rule %s.%s"):format(name, path), fn = value }
+      calls[name][path] = call
+      list[key] = function(...) return or_raise(run(call, ...)) end
+    end
+  end
+end
+
+for name, rule in pairs(loaded) do
+  calls[name] = {}
+  guard_all(name, rule, "", {})
 end
 
 --- Call a function of a rule so that its mistake, or its endless loop, stays its own.
 --- @return any? result
---- @return table? failure  code "rule_failed"
+--- @return table? failure  code "rule_failed"; "script_timeout" when it computed for too long
 function rules.call(name, function_name, ...)
-  local result, problem = guarded(name, function_name, loaded[name][function_name], ...)
-  if not problem then return result end
-  tell(name, function_name, problem)
-  local answered
-  result, answered = ask_previous(name, function_name, ...)
-  if answered then return result end
-  return nil, failure("rule_failed", { service = "rules", text = tostring(problem.text) })
+  return or_failure(run(calls[name][function_name], ...))
 end
 
 --- Try a source of a rule that is not loaded: all its checks, then one call. Nothing of it stays.
@@ -266,13 +341,14 @@ end
 --- @return table? failure  code "rule_failed", its text names file and line; is_late when it was stopped for computing too long
 function rules.try(name, source, function_name, ...)
   local path, arguments, count = about[name].path, { ... }, select("#", ...)
-  local result, problem = guarded(name, "draft", function()
+  local ok, result = guarded(("rule %s.draft"):format(name), function()
     local rule, problems = load_rule(name, path, environment, source)
     if not rule then error(table.concat(problems, "\n"), 0) end
     if type(rule[function_name]) ~= "function" then error(path .. ": there is no function " .. function_name, 0) end
     return rule[function_name](unpack(arguments, 1, count))
   end)
-  if not problem then return result end
+  if ok then return result end
+  local problem = result
   return nil, failure("rule_failed", { service = "rules", text = tostring(problem.text), is_late = problem.code == "script_timeout" })
 end
 

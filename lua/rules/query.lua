@@ -36,5 +36,15 @@ return {
   examples = {
     { "build", { { mode = "all", offset = 20 } },
       { include = "contacts", limit = 20, offset = 20, ["filter[mode]"] = "all", ["filter[user_id]"] = 0 } },
+    { "build", { { start_date = "2026-01-26", load_types = "1", truck_types = "2", distance = "1,2", price = "3,4",
+      price_per_km = "5,6", owner_company = "7701234567", weight_volume = "1.5-9" } },
+      { include = "contacts", limit = 20, offset = 0, ["filter[mode]"] = "my", ["filter[user_id]"] = 0,
+        ["filter[start_date]"] = "2026-01-26", ["filter[load_types]"] = "1", ["filter[truck_types]"] = "2",
+        ["filter[distance]"] = "1,2", ["filter[price]"] = "3,4", ["filter[price_per_km]"] = "5,6",
+        ["filter[owner_company]"] = "7701234567", ["filter[wv]"] = "1.5-9" } },
+    { "build", { { start_point_id = 1, finish_point_id = 2, finish_point_type = 3, finish_point_radius = 0 } },
+      { include = "contacts", limit = 20, offset = 0, ["filter[mode]"] = "my", ["filter[user_id]"] = 0,
+        ["filter[start_point_id]"] = 1, ["filter[start_point_type]"] = 2, ["filter[start_point_radius]"] = 50,
+        ["filter[finish_point_id]"] = 2, ["filter[finish_point_type]"] = 3, ["filter[finish_point_radius]"] = 0 } },
   },
 }

@@ -56,6 +56,8 @@ local problems = {
   invalid_setting = { "Такое значение не подходит.", "That value does not fit." },
   not_ready = { "Сервер ещё не готов.", "The server is not ready yet." },
   plugin_failed = { "Сервис временно недоступен. Попробуйте ещё раз.", "The service is not available for a moment. Try again." },
+  script_timeout = { "Ответ готовился слишком долго. Попробуйте ещё раз.", "The answer took too long. Try again." },
+  rule_failed = { "Ошибка на сервере. Мы уже знаем.", "A server error. We know about it." },
   internal_error = { "Ошибка на сервере. Мы уже знаем.", "A server error. We know about it." },
 }
 
@@ -411,6 +413,8 @@ return {
   examples = {
     { "language_of", { "en-GB" }, "en" },
     { "language_of", { "be" }, "ru" },
+    { "month", { 12, "ru" }, "декабря" },
+    { "month", { 12, "en" }, "December" },
     { "plural", { 22, "день|дня|дней", "ru" }, "дня" },
     { "plural", { 11, "день|дня|дней", "ru" }, "дней" },
     { "field", { "min", "ru", { min = 1 } }, "Не меньше 1." },

@@ -157,6 +157,23 @@ async function reload() {
 const cardErrors = async () => JSON.parse((await fura.command('rules', '--json')).stdout).find((one) => one.name === 'card');
 const firstName = async () => (await fura.client.get('/api/v1/tariffs')).json.data[0].name;
 
+test('a rule called in passing is guarded too: its previous version answers, and without a sound one it is 503 script_timeout', async () => {
+  const first = async () => (await fura.client.get('/api/v1/tariffs')).json;
+  const endless = (times) => `  while kopecks == 49900 * ${times} do end\n`;
+  await reload(); // what is there now has answered a request, so it is known as the version before
+  assert.equal((await first()).data[0].price, '499 ₽');
+  app.edit('lua/rules/card.lua', PRICE, `${PRICE}${endless('1')}`);
+  await reload();
+  assert.equal((await first()).data[0].price, '499 ₽');
+  const card = await cardErrors();
+  assert.deepEqual([card.errors, card.by_previous], [1, 1]);
+  app.edit('lua/rules/card.lua', endless('1'), endless('1 / 1'));
+  await reload();
+  assert.deepEqual([(await first()).status, (await first()).code], [503, 'script_timeout']);
+  app.edit('lua/rules/card.lua', endless('1 / 1'), '');
+  await reload();
+});
+
 test('a rule that loops is stopped, and its previous version answers that call', async () => {
   askForPrice(77777);
   await reload();

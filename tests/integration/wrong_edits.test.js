@@ -14,6 +14,8 @@ const FILTERS = 'lua/rules/filters.lua';
 const PROMO = 'lua/rules/promo.lua';
 const REFUNDS = 'lua/rules/refunds.lua';
 const CARD = 'lua/rules/card.lua';
+const QUERY = 'lua/rules/query.lua';
+const RESPONSES = 'lua/rules/responses.lua';
 const CONF = 'conf/default.lua';
 const MONTH = '{ name = "1_month", title = { ru = "1 месяц", en = "1 month" }, days = 30, price_kopecks = rub(499) }';
 const NOT_FOUND_TEXT = 'not_found = { "Такой страницы нет.", "There is no such page." }';
@@ -36,6 +38,21 @@ const EDITS = [
   ['no title in Russian', TARIFFS, 'ru = "1 месяц", ', '', /look at its title \(expected \{ ru = /, '"1_month"'],
   ['all tariffs removed', TARIFFS, /list = \{[^]*?\n {2}\},/, 'list = {},', /there are no tariffs/, 'list = {'],
   ['days misspelt', TARIFFS, 'days = 30', 'dais = 30', /look at its days/, '"1_month"'],
+  ['a price with a decimal comma', TARIFFS, 'rub(499)', 'rub(499,50)', /rub takes one number, with a point: rub\(499\.50\)/, '"1_month"'],
+  ['a negative price', TARIFFS, 'rub(499)', 'rub(-499)', /tariff 1_month: look at its price/, '"1_month"'],
+  ['a price that is no number', TARIFFS, 'rub(499)', '0/0', /tariff 1_month: look at its price/, '"1_month"'],
+  ['price and days swapped', TARIFFS, 'days = 30, price_kopecks = rub(499)', 'days = rub(499), price_kopecks = 30', /look at its days/, '"1_month"'],
+  ['a Russian letter in days', TARIFFS, 'days = 30', 'd\u0430ys = 30', /'d\u0430ys' has letters that only look English/, '"1_month"'],
+  ['a Russian letter in a member that may be left out', TARIFFS, 'days = 30', 'on_s\u0430le = false, days = 30', /only look English/, '"1_month"'],
+  ['rub in Russian', TARIFFS, 'rub(499)', 'руб(499)', /'руб' makes no sense here/, '"1_month"'],
+  ['typographic quotes', TARIFFS, '"1_month"', '«1_month»', /typographic quotes \(expected straight ones/, '«1_month»'],
+  ['a space that is none', TARIFFS, 'days = 30', 'days\u00a0= 30', /an invisible sign stands at 'days'/, '"1_month"'],
+  ['on_sale misspelt', TARIFFS, 'days = 30', 'onsale = false, days = 30', /tariff 1_month: 'onsale' means nothing \(did you mean on_sale\?\)/, '"1_month"'],
+  ['on_sale in words', TARIFFS, 'days = 30', 'on_sale = "no", days = 30', /look at on_sale \(expected true or false, got "no"\)/, '"1_month"'],
+  ['a badge in two languages', TARIFFS, 'days = 30', 'badge = { ru = "x" }, days = 30', /look at its badge \(expected a text in quotes, got a table\)/, '"1_month"'],
+  ['a tariff with a name before it', TARIFFS, '{ name = "3_months"', 'quarter = { name = "3_months"', /has a gap or a name of its own/, 'list = {'],
+  ['a text in place of a tariff', TARIFFS, /\{ name = "3_months".*\}/, '"3_months"', /tariff number 2: look at it \(expected \{ name = /, 'list = {'],
+  ['a wrong tariff in a file of Windows', TARIFFS, /[^]*/, (text) => text.replace('days = 30', 'days = 0').replaceAll('\n', '\r\n'), /look at its days/, '"1_month"'],
 
   // who may do what
   ['a feature neither free nor paid', ACCESS, 'respond = "paid"', 'respond = "cheap"', /respond is neither free nor paid/, 'respond ='],
@@ -54,6 +71,8 @@ const EDITS = [
   ['a flag with a word', FLAGS, 'promo_codes = true', 'promo_codes = "yes"', /promo_codes is neither on nor off \(expected true or false, got "yes"\)/, 'promo_codes ='],
   ['True with a capital letter', FLAGS, 'promo_codes = true', 'promo_codes = True', /has no 'True'/, 'promo_codes ='],
   ['a flag with a number', FLAGS, 'responses = true', 'responses = 1', /responses is neither on nor off/, 'responses ='],
+  ['a flag misspelt', FLAGS, 'payments = true', 'payment = true', /there is no flag payment \(did you mean payments\?\)/, 'payment ='],
+  ['a flag removed', FLAGS, /    payments = true.*\n/, '', /the flag payments is missing/, 'defaults'],
 
   // texts
   ['a text without English', TEXTS, NOT_FOUND_TEXT, 'not_found = { "Такой страницы нет." }', /not_found needs two languages/, 'not_found ='],
@@ -62,14 +81,42 @@ const EDITS = [
   ['a quote inside a text', TEXTS, '"Такой страницы нет."', '"Такой "страницы" нет."', /comma|makes no sense|not finished/, 'Такой'],
   ['a value filled in in one language only', TEXTS, NOT_FOUND_TEXT, 'not_found = { "Нет {path}.", "There is no such page." }', /filled in differently by language/, 'not_found ='],
   ['a brace without its other half', TEXTS, NOT_FOUND_TEXT, 'not_found = { "Нет {path.", "No {path." }', /a \{ without its \}/, 'not_found ='],
+  ['a text of the app removed', TEXTS, /  respond = \{.*\n/, '', /the text respond is missing \(lua\/web\/views\/response\/block\.html says it\)/, 'local app = {'],
+  ['a text of a problem removed', TEXTS, /  payment_required = \{.*\n/, '', /the text payment_required is missing/, 'local problems = {'],
+  ['a text of the bot removed', TEXTS, /  greeting = \{.*\n/, '', /the text greeting is missing/, 'local bot = {'],
+  ['a text named like the end of another one', TEXTS, /  refused = \{.*\n/, '  refused = { "Нет." },\n', /refused needs two languages/, '  refused ='],
+  ['a text named like one of another part', TEXTS, '  number = { "№ {id}"', '  number = { ""', /number is empty in Russian/, 'no. {id}'],
+  ['a text empty in English', TEXTS, NOT_FOUND_TEXT, 'not_found = { "Такой страницы нет.", "" }', /not_found is empty in English/, 'not_found ='],
+  ['a form of a word forgotten', TEXTS, '{days|день|дня|дней}", "{days} {days|day|days} left"', '{days|день|дней}", "{days} {days|day|days} left"', /wrong number of forms in Russian: \{days\|день\|дней\}/, 'days_left ='],
+  ['a function of the texts removed', TEXTS, /  month = function.*\n/, '', /'month' is missing or wrong/, 'return {'],
 
   // filters
   ['a smallest above the largest', FILTERS, 'min = 1, max = 100, default = 20', 'min = 200, max = 100, default = 20', /min above its max|default that it does not accept/, 'limit = {'],
   ['a default that is not accepted', FILTERS, 'default = 20', 'default = 500', /default that it does not accept itself/, 'limit = {'],
   ['an unknown type', FILTERS, 'start_date = { type = "date"', 'start_date = { type = "day"', /unknown type \(expected integer, date/, 'start_date = {'],
   ['a remembered filter misspelt', FILTERS, '"start_date", "weight_volume"', '"start_dat", "weight_volume"', /does not exist: start_dat \(did you mean start_date\?\)/, 'remembered'],
+  ['a largest in quotes', FILTERS, 'max = 100,', 'max = "100",', /limit has a wrong max \(expected a number, got "100"\)/, 'limit = {'],
+  ['a default in quotes', FILTERS, 'default = 20', 'default = "20"', /default that it does not accept itself/, 'limit = {'],
+  ['a default that is no choice', FILTERS, 'default = "my"', 'default = "own"', /mode has a default that it does not accept itself/, 'mode = {'],
+  ['choices without braces', FILTERS, 'one_of = { "my", "all" }', 'one_of = "my"', /mode has a wrong one_of \(expected a list, got "my"\)/, 'mode = {'],
+  ['a check misspelt', FILTERS, 'check = weight_volume', 'chek = weight_volume', /'chek' means nothing \(did you mean check\?\)/, 'weight_volume = {'],
+  ['a radius with its unit', FILTERS, 'radius_choices = { 0, 25', 'radius_choices = { 0, "25 км"', /expected whole kilometres.*got "25 км"/, 'radius_choices'],
+  ['a preset in words', FILTERS, '"20-83"', '"20 тонн"', /expected tonnes and cubic metres.*got "20 тонн"/, 'weight_volume_presets'],
+  ['a filter that no longer goes upstream', QUERY, '"start_date", "load_types"', '"start_dat", "load_types"', /example 2: build: expected/, 'start_date ='],
+
+  // responses
+  ['a status misspelt', RESPONSES, 'status = "accepted", text', 'status = "acepted", text', /a button makes an unknown status/, 'letter = "a"'],
+  ['a letter that is a word', RESPONSES, 'letter = "a"', 'letter = "accept"', /the letter of a button is wrong/, 'letter = "accept"'],
+  ['a number in quotes', RESPONSES, 'return 5', 'return "5"', /poll_s: expected the number 5, got the string 5/, '"poll_s"'],
 
   // promo codes, refunds, cards
+  ['a promo action misspelt', PROMO, 'extend_30 = 30', 'extend_3O = 30', /there is no promo action extend_3O \(did you mean extend_30\?\)/, 'extend_3O ='],
+  ['days that the name does not promise', PROMO, 'extend_30 = 30', 'extend_30 = 45', /extend_30 gives a wrong number of days \(expected 30,/, 'extend_30 ='],
+  ['no letters for promo codes', PROMO, /ALPHABET = ".*"/, 'ALPHABET = ""', /letters of made-up codes are wrong/, 'ALPHABET ='],
+  ['promo codes of no length', PROMO, 'generated_length = 12', 'generated_length = 0', /made-up codes have a wrong length/, 'generated_length ='],
+  ['an example without braces', REFUNDS, '{ bought(rub(499), 0, 30) }', 'bought', /example 1: is no example/, '"days_to_take"'],
+  ['a month forgotten', CARD, '"янв", ', '', /day_month: expected 1 янв, got 1 фев/, '"day_month"'],
+  ['a function of the card no longer returned', CARD, ', day_month = day_month', '', /'day_month' is missing or wrong/, ''],
   ['a promo code of no days', PROMO, 'extend_30 = 30', 'extend_30 = 0', /extend_30 gives a wrong number of days/, 'extend_30'],
   ['days of a promo code in words', PROMO, 'extend_30 = 30', 'extend_30 = "thirty"', /extend_30 gives a wrong number of days/, 'extend_30'],
   ['a refund that takes the wrong way', REFUNDS, 'math.floor(payment.days * share)', 'math.ceil(payment.days * share)', /example 4: days_to_take: expected 6, got 7/, 'rub(100)'],
@@ -106,7 +153,7 @@ after(async () => {
 
 function breakIt([, file, from, to]) {
   const text = app.read(file);
-  const edited = text.replace(from, () => to);
+  const edited = text.replace(from, typeof to === 'function' ? to : () => to);
   assert.notEqual(edited, text, `${file} does not contain ${from}`);
   app.write(file, edited);
 }
