@@ -2,7 +2,7 @@
 ---
 ---   config = { origins = { type = "list", required = true, doc = "…" }, max_age_s = { type = "integer", default = 600, min = 0 } }
 ---
---- type      string, secret (a string never shown), url, integer, number, boolean, list (of strings)
+--- type      string, secret (a string never shown), url, integer (or int), number, boolean, list (of strings)
 --- default, required, one_of, doc (doc_ru: the same for the panel); min and max: of a number, or of the length of a string or list
 --- check     function(value) giving what is wrong with it as a sentence, or nil
 local nearest = require "kit.nearest"
@@ -27,13 +27,16 @@ local types = {
   string = { is_text, "a text" },
   secret = { is_text, "a text" },
   url = { function(value) return is_text(value) and value:find "^https?://[^%s/]+" ~= nil end, "a URL like https://host/path" },
-  integer = { function(value) return type(value) == "number" and value == math.floor(value) end, "a whole number" },
+  integer = { function(value)
+    return type(value) == "number" and value == math.floor(value) and math.abs(value) <= 2 ^ 53
+  end, "a whole number" },
   number = { function(value) return type(value) == "number" and value == value end, "a number" },
   boolean = { function(value) return type(value) == "boolean" end, "true or false" },
   list = { is_list, "a list of texts" },
 }
 
-local FIELD_MEMBERS = { "type", "default", "required", "one_of", "doc", "doc_ru", "min", "max", "check" }
+local FIELD_MEMBERS = { type = "string", default = "any", required = "boolean", one_of = "table", doc = "string", doc_ru = "string",
+  min = "number", max = "number", check = "function" }
 
 local function shown(value, field)
   if field and field.type == "secret" then return "a secret" end
@@ -92,25 +95,30 @@ local function copy(value)
   return made
 end
 
---- What is wrong with the schema itself: sentences, each beginning with the field.
+local function check_field(name, field, add)
+  if type(field) == "table" and field.type == "int" then field.type = "integer" end
+  if type(field) ~= "table" or not types[field.type] then
+    return add(("config.%s: needs a type (expected %s)"):format(tostring(name), table.concat(sorted_keys(types), ", ")))
+  end
+  for _, member in ipairs(sorted_keys(field)) do
+    local wanted = FIELD_MEMBERS[member]
+    if not wanted then
+      return add(("config.%s.%s: is no attribute of a setting (expected one of %s)"):format(name, tostring(member),
+        table.concat(sorted_keys(FIELD_MEMBERS), ", ")))
+    elseif wanted ~= "any" and type(field[member]) ~= wanted then
+      return add(("config.%s.%s: is of the wrong kind (expected a %s, got a %s)"):format(name, member, wanted, type(field[member])))
+    end
+  end
+  local wrong = field.default ~= nil and plugin_config.judge(field.default, field)
+  if wrong then add(("config.%s.default: %s"):format(name, wrong)) end
+end
+
+--- What is wrong with the schema itself: sentences, each beginning with the field. Completes the schema: `int` is `integer`.
 --- @return string[]
 function plugin_config.check_schema(schema)
   local problems = {}
   for _, name in ipairs(sorted_keys(schema)) do
-    local field = schema[name]
-    if type(field) ~= "table" or not types[field.type] then
-      problems[#problems + 1] = ("config.%s: needs a type (expected %s)"):format(tostring(name),
-        table.concat(sorted_keys(types), ", "))
-    else
-      for _, member in ipairs(sorted_keys(field)) do
-        if not table.concat(FIELD_MEMBERS, " "):find("%f[%w_]" .. tostring(member) .. "%f[^%w_]") then
-          problems[#problems + 1] = ("config.%s.%s: is no attribute of a setting (expected one of %s)"):format(name,
-            tostring(member), table.concat(FIELD_MEMBERS, ", "))
-        end
-      end
-      local wrong = field.default ~= nil and plugin_config.judge(field.default, field)
-      if wrong then problems[#problems + 1] = ("config.%s.default: %s"):format(name, wrong) end
-    end
+    check_field(name, schema[name], function(sentence) problems[#problems + 1] = sentence end)
   end
   return problems
 end

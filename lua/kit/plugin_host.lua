@@ -77,9 +77,10 @@ local function pass(module)
 end
 makers.http, makers.pg, makers.task, makers.timer = pass "http", pass "pg", pass "task", pass "timer"
 
---- The capabilities a plugin may name, sorted. `services`: further ones by name, as functions of the plugin's name.
+--- The capabilities a plugin may name, sorted; those that all have may be named too. `services`: further ones by name, as
+--- functions of the plugin's name.
 function plugin_host.capabilities(services)
-  local names = {}
+  local names = { "log", "metrics", unpack(ALWAYS) }
   for name in pairs(makers) do names[#names + 1] = name end
   for name in pairs(services) do
     if not makers[name] then names[#names + 1] = name end
@@ -91,7 +92,10 @@ end
 local function view(name, needs, services)
   local modules = { log = log_of(name), metrics = metrics_of(name), env = host.config.env, plugin = name }
   for _, module in ipairs(ALWAYS) do modules[module] = pass(module)() end
-  for _, need in ipairs(needs) do modules[need] = (services[need] or makers[need])(name) end
+  for _, need in ipairs(needs) do
+    local make = services[need] or makers[need]
+    if make then modules[need] = make(name) end
+  end
   return setmetatable(modules, { __index = function(_, key)
     local known = makers[key] or services[key]
     error(known and ("plugin %s has not asked for host.%s: add \"%s\" to its needs"):format(name, key, key)

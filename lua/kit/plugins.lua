@@ -69,6 +69,9 @@ local function check_values(made, name, add)
   if type(made.api) == "number" and made.api ~= plugins.api then
     add("api", ("api is not that of this server (expected %d, got %s)"):format(plugins.api, made.api))
   end
+  if type(made.version) == "string" and not made.version:find "^%d[%w.+-]*$" then
+    add("version", ("version is wrong (expected one like 1.0.0, got %s)"):format(made.version))
+  end
   if type(made.stage) == "string" and not plugin_order.rank(made.stage) then
     add("stage", ("stage is unknown (expected %s, got %s)"):format(table.concat(plugin_order.stages, " or "), made.stage))
   end
@@ -80,12 +83,28 @@ local function check_values(made, name, add)
   end
 end
 
+-- Is every member of a table an item of a list? One that is called by a name would be passed over in silence.
+local function check_plain(made, key, add)
+  if type(made[key]) ~= "table" then return end
+  local count = 0
+  for _ in pairs(made[key]) do count = count + 1 end
+  if count ~= #made[key] then add(key, ("%s is no list (expected %s = { …, … } without names inside)"):format(key, key)) end
+end
+
+local function is_among(value, list)
+  for _, known in ipairs(list) do
+    if known == value then return true end
+  end
+  return false
+end
+
 local function check_list(made, key, allowed, add)
   if type(made[key]) ~= "table" then return end
+  check_plain(made, key, add)
   for _, value in ipairs(made[key]) do
     if type(value) ~= "string" then
       add(key, ("%s holds a %s (expected texts)"):format(key, type(value)))
-    elseif allowed and not table.concat(allowed, " "):find("%f[%w_.]" .. value:gsub("%.", "%%.") .. "%f[^%w_.]") then
+    elseif allowed and not is_among(value, allowed) then
       add(key, ("%s: there is no '%s' (expected %s)"):format(key, value, table.concat(allowed, ", ")))
     end
   end
@@ -98,7 +117,7 @@ local function check_budget(made, add)
     local unit = BUDGET_UNITS[key]
     if not unit then
       add("budget", ("budget.%s is unknown (expected cpu_ms, wall_ms or mem_kb)"):format(tostring(key)))
-    elseif type(value) ~= "number" or value < 1 then
+    elseif type(value) ~= "number" or value ~= value or value < 1 then
       add("budget", ("budget.%s is wrong (expected %s from 1, got %s)"):format(key, unit, tostring(value)))
     end
   end
@@ -106,7 +125,7 @@ end
 
 local function check_events(made, known, add)
   for _, event in ipairs(sorted_keys(type(made.events) == "table" and made.events or {})) do
-    if not table.concat(known, " "):find(event, 1, true) then
+    if not is_among(event, known) then
       local meant = nearest(event, known)
       add("events", ("events: nobody tells of '%s'%s"):format(event, meant and (" (did you mean '%s'?)"):format(meant) or ""))
     elseif type(made.events[event]) ~= "function" then
@@ -116,26 +135,54 @@ local function check_events(made, known, add)
 end
 
 local function check_jobs(made, add)
+  check_plain(made, "jobs", add)
+  local seen = {}
   for index, job in ipairs(type(made.jobs) == "table" and made.jobs or {}) do
     local is_whole = type(job) == "table" and type(job.name) == "string" and type(job.run) == "function"
     if not is_whole or not plugins.seconds(job.every) then
       add("jobs", ("jobs[%d] is incomplete (expected { every = \"5m\", name = \"…\", run = function(self, conf) … end })"):format(index))
+    elseif not job.name:find "^[%l%d_]+$" then
+      add("jobs", ("jobs[%d]: the name is wrong (expected a-z, 0-9 and _, got %s)"):format(index, job.name))
+    elseif seen[job.name] then
+      add("jobs", ("jobs: two are called %s"):format(job.name))
+    else
+      seen[job.name] = true
     end
   end
 end
 
 local ACCESS = { public = true, driver = true, optional = true }
+local METHODS = { "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD" }
+
+local function check_route(route, prefix)
+  local is_whole = type(route) == "table" and type(route[1]) == "string" and type(route[2]) == "string"
+    and type(route.handle) == "function" and ACCESS[route.access]
+  if not is_whole then
+    return (" is incomplete (expected { \"GET\", \"%s/…\", access = \"public\", %s })"):format(prefix,
+      "handle = function(self, req, conf) … end")
+  end
+  if not is_among(route[1], METHODS) then
+    return (": there is no method '%s' (expected %s)"):format(route[1], table.concat(METHODS, ", "))
+  end
+  if route[2] ~= prefix and route[2]:sub(1, #prefix + 1) ~= prefix .. "/" then
+    return (" is outside of the plugin's place (expected %s/…, got %s)"):format(prefix, route[2])
+  end
+end
 
 local function check_routes(made, name, add)
-  local prefix = "/plugins/" .. name
+  check_plain(made, "routes", add)
   for index, route in ipairs(type(made.routes) == "table" and made.routes or {}) do
-    local is_whole = type(route) == "table" and type(route[1]) == "string" and type(route[2]) == "string"
-      and type(route.handle) == "function" and ACCESS[route.access]
-    if not is_whole then
-      add("routes", ("routes[%d] is incomplete (expected { \"GET\", \"%s/…\", access = \"public\", %s })"):format(index, prefix,
-        "handle = function(self, req, conf) … end"))
-    elseif route[2] ~= prefix and route[2]:sub(1, #prefix + 1) ~= prefix .. "/" then
-      add("routes", ("routes[%d] is outside of the plugin's place (expected %s/…, got %s)"):format(index, prefix, route[2]))
+    local wrong = check_route(route, "/plugins/" .. name)
+    if wrong then add("routes", ("routes[%d]%s"):format(index, wrong)) end
+  end
+end
+
+local function check_admin(made, add)
+  for key, value in pairs(type(made.admin) == "table" and made.admin or {}) do
+    if key ~= "status" then
+      add("admin", ("admin.%s is unknown (expected status)"):format(tostring(key)))
+    elseif type(value) ~= "function" then
+      add("admin", ("admin.status is wrong (expected a function, got a %s)"):format(type(value)))
     end
   end
 end
@@ -150,6 +197,7 @@ local function check_definition(made, name, world, add)
   check_events(made, world.events, add)
   check_jobs(made, add)
   check_routes(made, name, add)
+  check_admin(made, add)
   for _, problem in ipairs(type(made.config) == "table" and plugin_config.check_schema(made.config) or {}) do add("config", problem) end
 end
 

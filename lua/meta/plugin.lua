@@ -16,7 +16,7 @@
 ---@field on_error? "fail"|"skip"      a failure answers 503, or is passed over; default: fail for edge, auth and limit
 ---@field budget? {cpu_ms?: integer, wall_ms?: integer, mem_kb?: integer}  of one call; cpu_ms and mem_kb between two waits; the call then runs in a task of its own
 ---@field config? table<string, PluginSetting>
----@field needs? PluginNeed[]          what of host it uses beside log, json, crypto, time and metrics
+---@field needs? PluginNeed[]          what of host it uses; crypto, json, log, metrics and time are there unnamed
 ---@field start? fun(self: table, conf: table)  before the generation serves; an error refuses the reload. Again with a fresh self, on trial and in earnest, when settings change in the panel; an error refuses the change
 ---@field stop? fun(self: table, reason: string, conf: table)  reason: "retired", the generation has been told to end; "settings", this self is over as the settings changed, or were only tried
 ---@field on_request? fun(self: table, req: PluginRequest, conf: table): PluginAnswer?  an answer ends the way of the request
@@ -28,10 +28,10 @@
 ---@field deliver? fun(self: table, data: any, conf: table, attempt: {id: integer, attempt: integer, is_repeat: boolean}): any, table?  of what host.outbox.add queued; nil and a failure: try again, unless it says permanent = true
 ---@field admin? {status?: fun(self: table, conf: table): table}
 
----@alias PluginNeed "alerts"|"http"|"outbox"|"pg"|"redis"|"shared"|"task"|"telegram"|"timer"
+---@alias PluginNeed "alerts"|"crypto"|"http"|"json"|"log"|"metrics"|"outbox"|"pg"|"redis"|"shared"|"task"|"telegram"|"time"|"timer"
 
 ---@class PluginSetting
----@field type "string"|"secret"|"url"|"integer"|"number"|"boolean"|"list"
+---@field type "string"|"secret"|"url"|"integer"|"int"|"number"|"boolean"|"list"
 ---@field default? any
 ---@field required? boolean
 ---@field min? number                  of a number; of the length of a text or list
