@@ -93,12 +93,10 @@ function key_rotation.missing(most)
   return sentences
 end
 
+-- By a timer, as a generation that ends waits for what sleeps.
 local function tell_missing()
   local sentences = key_rotation.missing(SAMPLE)
-  while not sentences do
-    host.task.sleep(RETRY_MS)
-    sentences = key_rotation.missing(SAMPLE)
-  end
+  if not sentences then return host.timer.after(RETRY_MS, tell_missing) end
   if #sentences > 0 then alerts.raise("encryption_key_missing", table.concat(sentences, "\n")) end
 end
 

@@ -94,9 +94,9 @@ local function refresh()
   return host.task.single_flight("settings.read", read_all)
 end
 
--- Until it worked: without Postgres the values of before stay in force.
+-- Until it worked: without Postgres the values of before stay in force. A generation that ends waits for no database.
 local function refresh_until_read()
-  while read_of < wanted do
+  while read_of < wanted and not host.script.info().retired do
     local ok, problem = refresh()
     if ok then return end
     host.log.warn("settings not read yet", { failure = tostring(problem) })

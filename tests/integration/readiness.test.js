@@ -27,3 +27,12 @@ test('a node with pending migrations names them and is ready once they are appli
   await product.fura.migrate();
   await product.fura.untilReady();
 });
+
+test('a node that never reached a database stops as soon as one that did', async () => {
+  const alone = new Fura({ env: { DATABASE_URL: undefined, FURA_WORKERS: '1' } });
+  await alone.serve({ ready: false });
+  const began = Date.now();
+  await alone.stop();
+  assert.ok(Date.now() - began < 15000, `it took ${Date.now() - began} ms`);
+  assert.doesNotMatch(alone.log, /draining took too long/);
+});
