@@ -152,6 +152,38 @@ test('a refund shows its effect, begins on the safe button and repeats the sum',
   assert.match(await text('.title'), /Возвращён частично/);
 });
 
+test('a refund that is refused opens its dialog again with what was typed, and says why there', async () => {
+  await visit(`/admin/payments/${payment.payment_id}`);
+  await page.getByRole('button', { name: 'Вернуть деньги' }).click();
+  await page.getByLabel('Сумма, ₽').fill('50000');
+  await page.locator('#refund').getByLabel('Причина').fill('ошиблись тарифом');
+  await page.getByRole('button', { name: 'Вернуть 50000 ₽' }).click();
+  await page.locator('#refund[open] [role=alert]').waitFor();
+  page.problems.length = 0; // the browser reports the 422
+  assert.match(await text('#refund [role=alert]'), /больше остатка/);
+  assert.equal(await page.getByLabel('Сумма, ₽').inputValue(), '50000');
+  assert.equal(await page.locator('#refund').getByLabel('Причина').inputValue(), 'ошиблись тарифом');
+  assert.match(await text('#refund .bad'), /50000 ₽/);
+});
+
+test('a list that could not be had keeps its rows and says why', async () => {
+  await visit('/admin/payments');
+  await page.locator('.filters summary').click();
+  const rows = await page.locator('.rows tbody tr').count();
+  const ask = () => page.getByRole('button', { name: 'Показать' }).click();
+  await page.route('**/admin/payments?*', (route) => route.abort(), { times: 1 });
+  await ask();
+  await page.getByText('Ответа нет. Список прежний').waitFor();
+  await page.route('**/admin/payments?*', (route) => route.continue({ url: `${product.client.url}/admin/payments?min=x` }), { times: 1 });
+  await ask();
+  await page.locator('#list-problem').getByText('Сумма от, ₽: Нужно целое число.').waitFor();
+  assert.match(await text('#list-problem'), /Запрос/);
+  assert.equal(await page.locator('.rows tbody tr').count(), rows);
+  await ask();
+  await page.waitForFunction(() => document.querySelector('#list-problem').textContent === '');
+  page.problems.length = 0; // the browser reports what failed
+});
+
 test('days are given from the page of the driver', async () => {
   await visit('/admin/');
   await page.keyboard.press('/');
@@ -272,9 +304,16 @@ test('a session about to end can be kept without losing what was typed', async (
   assert.equal(await other.getByLabel('Для кого').inputValue(), 'для выставки');
 });
 
-test('on a phone the menu leads everywhere', async () => {
-  const phone = await browser.open(`${product.client.url}/admin/`, {}, { ...PHONE, storageState: state });
-  await phone.locator('.menu-phone summary').click();
-  await phone.locator('.menu-phone').getByRole('link', { name: 'Журнал' }).click();
-  await phone.waitForURL(/admin\/audit/);
+test('on a phone the menu leads everywhere, from the first place to the last', async () => {
+  const phone = await browser.open(`${product.client.url}/admin/`, {}, { viewport: { width: 360, height: 600 }, storageState: state });
+  const menu = phone.locator('.menu-phone');
+  await menu.locator('summary').tap();
+  const places = await menu.getByRole('link').allTextContents();
+  assert.deepEqual([places[0], places.at(-1)], ['Сводка', 'Журнал']);
+  for (const place of places) {
+    if (!(await menu.getByRole('link', { name: place }).isVisible())) await menu.locator('summary').tap();
+    await menu.getByRole('link', { name: place }).tap();
+    await phone.waitForFunction((title) => document.querySelector('.menu-phone [aria-current=page]')?.textContent === title, place);
+  }
+  await phone.context().close();
 });

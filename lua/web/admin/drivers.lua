@@ -38,13 +38,14 @@ drivers.list = lists.page {
   empty = "Водителей ещё не было.",
 }
 
+--- One driver. `problem`: what an action came to; the form that was sent keeps what was typed.
 function drivers.one(context, _, problem)
   local driver, why = show_driver(context.params, context)
   if not driver then return nil, why end
   local name = driver.first_name ~= "" and driver.first_name or "Водитель " .. driver.driver_id
   return page.whole("driver", {
     driver = driver, name = name, access = access(driver), status = status, now = host.time.now(),
-    grant_key = host.crypto.uuid(),
+    grant_key = host.crypto.uuid(), typed = problem and context.form or {},
     trail = page.part("parts/trail", { trail = driver.trail, who = audit.who, action = audit.action, details = audit.details }),
   }, { title = name, nav = "drivers", problem = problem, status = problem and (problem.status or 422) }, context)
 end

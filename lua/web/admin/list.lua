@@ -84,9 +84,18 @@ local function table_rows(list, output)
   return rows
 end
 
+local function total_text(output)
+  return (output.is_more and "больше " or "") .. show.count(output.total)
+end
+
 local function range_text(output)
-  local of = output.is_more and "больше " .. show.count(output.total) or show.count(output.total)
-  return ("%s–%s из %s"):format(show.count(output.first), show.count(output.last), of)
+  return ("%s–%s из %s"):format(show.count(output.first), show.count(output.last), total_text(output))
+end
+
+-- «1 284 строки», «больше 10 000 строк»
+local function total_rows(output)
+  if output.is_more then return total_text(output) .. " строк" end
+  return show.plural(output.total, "строка", "строки", "строк")
 end
 
 local EMPTY = { rows = {}, first = 0, last = 0, total = 0 }
@@ -96,13 +105,23 @@ local function model(list, output, context)
   local fields, active = filter_fields(list, query)
   return {
     list = list, fields = fields, active = active, heads = headings(list, query, output), rows = table_rows(list, output),
-    range = range_text(output), total = output.is_more and "больше " .. show.count(output.total) or show.count(output.total),
+    range = range_text(output), total_rows = total_rows(output),
     next = output.next and address(list, query, { cursor = output.next }),
     previous = output.previous and address(list, query, { cursor = output.previous }),
     csv = list.csv and address(list, query, { path = list.path .. ".csv", cursor = false }),
     csv_warning = list.csv and (output.is_more and "больше 10 000 строк, не более 50 000 войдёт в файл"),
     above = list.above and list.above(output, context), below = list.below and list.below(output, context),
   }
+end
+
+-- What is wrong with a filter is told by the name that stands beside its field.
+local function labelled(list, problem)
+  for _, field in ipairs(problem and problem.fields or {}) do
+    for _, filter in ipairs(list.filters) do
+      if filter.name == field.field then field.label = filter.label end
+    end
+  end
+  return problem
 end
 
 local lists = {}
@@ -112,7 +131,7 @@ function lists.page(list)
   return function(context, _, problem)
     local output, refused = list.contract(context.query, context)
     if not output and refused.code ~= "invalid_input" then return nil, refused end
-    problem = problem or refused
+    problem = problem or labelled(list, refused)
     local status = problem and (problem.status or 422) or nil
     return page.whole("list", model(list, output or EMPTY, context),
       { title = list.title, nav = list.nav, problem = problem, status = status }, context)

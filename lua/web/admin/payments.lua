@@ -61,13 +61,14 @@ local function raw(payment)
   return view.html(table.concat(pieces))
 end
 
---- One payment. `problem`: what an action on it came to.
+--- One payment. `problem`: what an action on it came to; the form that was sent keeps what was typed.
 function payments.one(context, _, problem)
   local payment, why = show_payment(context.params, context)
   if not payment then return nil, why end
   local title = "Платёж " .. show.roubles(payment.amount_kopecks)
   return page.whole("payment", {
-    payment = payment, title = title, status = status, steps = journal_words.steps, raw = raw(payment), refund_key = host.crypto.uuid(),
+    payment = payment, title = title, typed = problem and context.form or {},
+    status = status, steps = journal_words.steps, raw = raw(payment), refund_key = host.crypto.uuid(),
     trail = page.part("parts/trail", { trail = payment.trail, who = audit.who, action = audit.action, details = audit.details }),
   }, { title = title, nav = "payments", problem = problem, status = problem and (problem.status or 422) }, context)
 end

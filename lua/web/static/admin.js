@@ -69,6 +69,26 @@
     if (repeat) find(repeat).textContent = `${event.target.value.replace('.', ',')} ₽`;
   });
 
+  // A dialog whose form was refused opens again with what was typed, and says why.
+  const refused = document.querySelector('dialog[data-refused]');
+  if (refused) {
+    refused.querySelector('h2').after(document.querySelector('main > .strip.fail') ?? '');
+    refused.showModal();
+    refused.querySelector('[data-repeat]')?.dispatchEvent(new Event('input', { bubbles: true }));
+  }
+
+  // A list that could not be had keeps its rows, and why is told above them.
+  const complain = ({ detail }) => {
+    if (detail.target.id !== 'list') return;
+    const answer = new DOMParser().parseFromString(detail.xhr.response, 'text/html');
+    const said = answer.querySelector('main > .strip.fail, main > .panel');
+    const text = detail.xhr.status ? `Не получилось: сервер ответил ошибкой ${detail.xhr.status}.` : 'Ответа нет. Список прежний, попробуйте ещё раз.';
+    const line = Object.assign(document.createElement('p'), { className: 'strip fail', role: 'alert', textContent: text });
+    find('list-problem').replaceChildren(said ?? line);
+  };
+  for (const name of ['responseError', 'sendError', 'timeout']) document.addEventListener(`htmx:${name}`, complain);
+  document.addEventListener('htmx:beforeRequest', () => find('list-problem')?.replaceChildren());
+
   // Two minutes before the session ends; staying asks for any page, so what is typed here is kept.
   const warnIn = (seconds) => setTimeout(() => { find('expiry').hidden = false; }, Math.max(0, seconds - 120) * 1000);
   const idle = Number(document.body.dataset.idle);
