@@ -57,17 +57,29 @@ int bind_failure_of(lua_State *L, const struct failure *why, const char *service
                              why->text);
 }
 
-/* Push the option, or return false when there is none. */
-static bool push_option(lua_State *L, int index, const char *field)
+/* Put the value on top into the table at `index`, which has a metatable, under this name. */
+static void keep(lua_State *L, int index, const char *field)
+{
+    lua_pushstring(L, field);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, index);
+}
+
+bool bind_push_option(lua_State *L, int index, const char *field)
 {
     if (lua_isnoneornil(L, index))
         return false;
     luaL_checktype(L, index, LUA_TTABLE);
     lua_getfield(L, index, field);
-    if (!lua_isnil(L, -1))
-        return true;
-    lua_pop(L, 1);
-    return false;
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return false;
+    }
+    if (lua_getmetatable(L, index)) {
+        lua_pop(L, 1);
+        keep(L, index, field);
+    }
+    return true;
 }
 
 static void wrong_option(lua_State *L, const char *field, const char *expected)
@@ -77,7 +89,7 @@ static void wrong_option(lua_State *L, const char *field, const char *expected)
 
 double bind_opt_number(lua_State *L, int index, const char *field, double fallback)
 {
-    if (!push_option(L, index, field))
+    if (!bind_push_option(L, index, field))
         return fallback;
     if (lua_type(L, -1) != LUA_TNUMBER)
         wrong_option(L, field, "number");
@@ -90,7 +102,7 @@ double bind_opt_number(lua_State *L, int index, const char *field, double fallba
 
 bool bind_opt_bool(lua_State *L, int index, const char *field, bool fallback)
 {
-    if (!push_option(L, index, field))
+    if (!bind_push_option(L, index, field))
         return fallback;
     if (!lua_isboolean(L, -1))
         wrong_option(L, field, "boolean");
@@ -102,7 +114,7 @@ bool bind_opt_bool(lua_State *L, int index, const char *field, bool fallback)
 struct slice bind_opt_slice(lua_State *L, int index, const char *field)
 {
     struct slice value = {NULL, 0};
-    if (!push_option(L, index, field))
+    if (!bind_push_option(L, index, field))
         return value;
     if (lua_type(L, -1) != LUA_TSTRING)
         wrong_option(L, field, "string");

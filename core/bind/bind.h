@@ -30,6 +30,9 @@ static inline void bind_push_slice(lua_State *L, struct slice s)
     lua_pushlstring(L, s.data ? s.data : "", s.len);
 }
 
+/* Push a field of the options table at `index` (positive), or return false when there is none. The table keeps it alive, also
+ * what its metatable has made. */
+bool bind_push_option(lua_State *L, int index, const char *field);
 /* A field of the options table at `index` (which may be absent): the default when nil, raises on a
  * wrong type, naming the option. Numbers must be ≥ 0. */
 double bind_opt_number(lua_State *L, int index, const char *field, double fallback);

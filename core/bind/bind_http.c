@@ -155,11 +155,8 @@ static unsigned check_headers(lua_State *L, struct http_header headers[HEADERS_M
 {
     unsigned count = 0;
 
-    lua_getfield(L, 1, "headers");
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
+    if (!bind_push_option(L, 1, "headers"))
         return 0;
-    }
     if (!lua_istable(L, -1))
         luaL_error(L, "option 'headers' must be a table, not a %s", luaL_typename(L, -1));
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {

@@ -1,4 +1,4 @@
-/* Reading what a script answers. */
+/* Reading what a script answers, and how it asks. */
 #include "../base/unit.h"
 
 #include "bind/bind.h"
@@ -56,10 +56,33 @@ static void numbers_as_header_values_outlive_the_collector(void **state)
     lua_close(L);
 }
 
+static int l_options(lua_State *L)
+{
+    struct slice url = bind_opt_slice(L, 1, "url"), body = bind_opt_slice(L, 1, "body");
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    assert_true(slice_eq(url, SLICE("url of 1000000")));
+    assert_true(slice_eq(body, SLICE("body of 1000000")));
+    return 0;
+}
+
+static void what_a_metatable_makes_of_an_option_is_kept(void **state)
+{
+    lua_State *L = lua_newstate(allocate, NULL);
+    (void)state;
+    luaL_openlibs(L);
+    lua_pushcfunction(L, l_options);
+    assert_int_equal(luaL_dostring(L, "return setmetatable({}, { __index = function(_, key)\n"
+                                      "  return key .. ' of ' .. 10 ^ 6 end })"),
+                     0);
+    lua_call(L, 1, 0);
+    lua_close(L);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_as_header_values_outlive_the_collector),
+        cmocka_unit_test(what_a_metatable_makes_of_an_option_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
