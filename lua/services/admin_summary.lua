@@ -23,11 +23,15 @@ local IN_PERIOD = [[
 
 -- A day at a time, so that each is a range of the index: neither a day computed for every payment nor a sort of them all.
 local BY_DAY = [[
-  SELECT to_char(day, 'YYYY-MM-DD') AS day, kopecks
+  SELECT to_char(day, 'YYYY-MM-DD') AS day, paid, refunded, responses
   FROM generate_series(to_timestamp($1) AT TIME ZONE $3, to_timestamp($2) AT TIME ZONE $3 - interval '1 hour', '1 day') AS day,
-    LATERAL (SELECT sum(amount_kopecks)::bigint AS kopecks FROM payments
-      WHERE paid_at >= day AT TIME ZONE $3 AND paid_at < (day + interval '1 day') AT TIME ZONE $3) AS paid
-  WHERE kopecks > 0 ORDER BY 1]]
+    LATERAL (SELECT coalesce(sum(amount_kopecks), 0)::bigint AS paid FROM payments
+      WHERE paid_at >= day AT TIME ZONE $3 AND paid_at < (day + interval '1 day') AT TIME ZONE $3) AS of_payments,
+    LATERAL (SELECT coalesce(sum(amount_kopecks), 0)::bigint AS refunded FROM refunds WHERE status = 'succeeded'
+      AND updated_at >= day AT TIME ZONE $3 AND updated_at < (day + interval '1 day') AT TIME ZONE $3) AS of_refunds,
+    LATERAL (SELECT count(*) AS responses FROM responses
+      WHERE created_at >= day AT TIME ZONE $3 AND created_at < (day + interval '1 day') AT TIME ZONE $3) AS of_responses
+  WHERE paid > 0 OR refunded > 0 OR responses > 0 ORDER BY 1]]
 
 local ATTENTION = [[
   SELECT (SELECT count(*) FROM payments WHERE status IN ('pending', 'waiting_for_capture') AND superseded_at IS NULL

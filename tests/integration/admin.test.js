@@ -351,7 +351,14 @@ test('the summary counts what was paid less what was given back, by day', async 
   }, { what: `${shown} ₽ on the summary` });
   const again = await admin.get(`/admin/?from=2026-01-01&to=${today()}`);
   assert.match(again.text, /<rect class="bar"/);
-  assert.match(again.text, /<summary>Таблица<\/summary>/);
+  const kopecks = (text) => Math.round(Number(text.replace('−', '-').replace(/[^\d,-]/g, '').replace(',', '.')) * 100) || 0;
+  const [money, answers] = [...again.text.matchAll(/<summary>Таблица<\/summary>(.*?)<\/details>/gs)].map(([, table]) =>
+    [...table.matchAll(/<tr>(<td>.*?)<\/tr>/g)].map(([, row]) => [...row.matchAll(/<td[^>]*>(.*?)<\/td>/g)].map(([, cell]) => cell)));
+  const sum = (column) => money.reduce((total, row) => total + kopecks(row[column]), 0);
+  assert.ok(sum(2) > 0, 'something was given back');
+  assert.deepEqual([sum(3), sum(1) - sum(2)], [kopecks(shown), kopecks(shown)], 'the days add up to the revenue of the period');
+  const sent = await product.postgres.value('SELECT count(*) FROM responses');
+  assert.equal(answers.reduce((total, [, count]) => total + Number(count), 0), Number(sent));
 });
 
 test('more than the rest cannot be given back, and the page says so', async () => {

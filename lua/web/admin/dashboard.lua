@@ -21,32 +21,35 @@ local function day_key(seconds)
   return ("%04d-%02d-%02d"):format(at.year, at.month, at.day)
 end
 
--- Every day of the period, those without revenue too.
+-- Every day of the period, those on which nothing happened too.
 local function days_of(output)
   local by_day, list = {}, {}
-  for _, row in ipairs(output.summary.days) do by_day[row.day] = row.kopecks end
+  for _, row in ipairs(output.summary.days) do by_day[row.day] = row end
   for i = 0, output.days - 1 do
     local seconds = output.period.from + i * 86400 + 43200
-    list[i + 1] = { seconds = seconds, kopecks = by_day[day_key(seconds)] or 0 }
+    local day = by_day[day_key(seconds)] or { paid = 0, refunded = 0, responses = 0 }
+    list[i + 1] = { seconds = seconds, paid = day.paid, refunded = day.refunded, responses = day.responses,
+      revenue = day.paid - day.refunded }
   end
   return list
 end
 
 local WIDTH, HEIGHT = 620, 160
 
-local function chart(days)
-  local highest, best = 1, nil
+-- Bars of one number of the days; a day on which more was given back than paid has none, the table tells.
+local function chart(days, name, shown)
+  local highest, best = 0, nil
   for _, day in ipairs(days) do
-    if day.kopecks > highest then highest, best = day.kopecks, day end
+    if day[name] > highest then highest, best = day[name], day end
   end
   local step, bars = WIDTH / #days, {}
   for i, day in ipairs(days) do
-    local height = day.kopecks / highest * (HEIGHT - 10)
+    local height = math.max(0, day[name]) / math.max(1, highest) * (HEIGHT - 10)
     bars[i] = ('<rect class="bar" x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>%s: %s</title></rect>'):format(
-      (i - 1) * step + step * 0.1, HEIGHT - height, step * 0.8, height, show.day_text(day.seconds),
-      show.roubles(day.kopecks))
+      (i - 1) * step + step * 0.1, HEIGHT - height, step * 0.8, height, show.day_text(day.seconds), shown(day[name]))
   end
-  return { bars = view.html(table.concat(bars)), best = best, width = WIDTH, height = HEIGHT, highest = highest }
+  return { bars = view.html(table.concat(bars)), best = best and { day = show.day_text(best.seconds), value = shown(best[name]) },
+    width = WIDTH, height = HEIGHT }
 end
 
 local HEALTH = { closed = { "отвечает", "ok" }, open = { "не отвечает", "fail" }, half_open = { "проверяем", "warn" } }
@@ -82,7 +85,8 @@ function dashboard.show(context)
   if not output then return nil, problem end
   local summary, days = output.summary, days_of(output)
   return page.whole("dashboard", {
-    summary = summary, days = days, chart = chart(days), health = health(summary), attention = attention(summary),
+    summary = summary, days = days, revenue = chart(days, "revenue", show.roubles),
+    responses = chart(days, "responses", show.count), health = health(summary), attention = attention(summary),
     periods = PERIODS, name = output.name, change = change, from = day_key(output.period.from),
     to = day_key(output.period.to - 43200),
   }, { title = "Сводка", nav = "summary", problem = problem, status = problem and 422 }, context)
