@@ -4,6 +4,7 @@ local admin_trail = require "services.admin_trail"
 local failure = require "kit.failure"
 local host = host
 local sessions = require "services.sessions"
+local tariffs = require "services.tariffs"
 local text = require "kit.text"
 
 local admin_drivers = {}
@@ -75,6 +76,7 @@ function admin_drivers.find(id)
   for i, named in ipairs(PARTS) do asked[i] = part(named[2], id) end
   local results = host.task.all(asked)
   for i, named in ipairs(PARTS) do driver[named[1]] = results[i][1] or {} end
+  for _, payment in ipairs(driver.payments) do payment.tariff_title = tariffs.title(payment.tariff, "ru") end
   driver.trail = admin_trail.of("driver", id) or {}
   return driver
 end

@@ -150,6 +150,7 @@ test('a refund shows its effect, begins on the safe button and repeats the sum',
   await page.getByRole('button', { name: 'Вернуть 433 ₽' }).click();
   await page.waitForURL(/done=refunded/);
   assert.match(await text('.title'), /Возвращён частично/);
+  assert.match(await page.locator('.trail').first().innerText(), /Возврат\s+→ Возвращён частично/);
 });
 
 test('a refund that is refused opens its dialog again with what was typed, and says why there', async () => {
@@ -197,6 +198,7 @@ test('days are given from the page of the driver', async () => {
   await page.getByRole('button', { name: 'Продлить', exact: true }).click();
   await page.waitForURL(/done=extended/);
   assert.match(await text('main'), /за терпение/);
+  assert.match(await text('main'), /3 месяца\s+1 299 ₽/);
 });
 
 test('the journal shows all of it, with the values before and after', async () => {

@@ -51,6 +51,12 @@ local LIST = {
 payments.list = lists.page(LIST)
 payments.csv = lists.csv(LIST)
 
+-- A refund is created too, but it is not the payment.
+local function step_text(step)
+  if step.event == "created" and (step.new_status or ""):find "refunded$" then return "Возврат" end
+  return journal_words.steps[step.event] or step.event
+end
+
 local function raw(payment)
   local pieces = {}
   for _, note in ipairs(payment.notifications) do
@@ -68,7 +74,7 @@ function payments.one(context, _, problem)
   local title = "Платёж " .. show.roubles(payment.amount_kopecks)
   return page.whole("payment", {
     payment = payment, title = title, typed = problem and context.form or {},
-    status = status, steps = journal_words.steps, raw = raw(payment), refund_key = host.crypto.uuid(),
+    status = status, step_text = step_text, raw = raw(payment), refund_key = host.crypto.uuid(),
     trail = page.part("parts/trail", { trail = payment.trail, who = audit.who, action = audit.action, details = audit.details }),
   }, { title = title, nav = "payments", problem = problem, status = problem and (problem.status or 422) }, context)
 end
