@@ -13,7 +13,7 @@ local sandbox = {
     "bit", "require", "host",
   },
 }
-for _, folder in ipairs { "lua/init.lua", "lua/routes.lua", "lua/settings.lua", "lua/kit", "lua/services", "lua/contracts", "lua/web" } do
+for _, folder in ipairs { "lua/init.lua", "lua/routes.lua", "lua/settings.lua", "lua/survey.lua", "lua/kit", "lua/services", "lua/contracts", "lua/web" } do
   files[folder] = { std = "none", read_globals = sandbox.read_globals }
 end
 

@@ -6,6 +6,7 @@
 ---   page        function(output, context) → HTML, for htmx and browsers
 ---   problem     function(failure, document, context) → HTML and headers that say where it belongs
 ---   panel       function(context, request) of web/admin/routes.lua: pages of the panel, with their own session
+---   knows_admins  the contract may ask whose session of the panel it is: context.admin_token
 ---   operations  answered on the metrics listener too; nothing else is
 ---   headers     header fields among the input: { idempotency_key = "idempotency-key" }
 ---   raw_body    the contract gets the body as it came, as `body`
@@ -94,7 +95,7 @@ local routes = {
   -- operations
   { "GET", "/livez", access = "public", contract = probes.alive, operations = true },
   { "GET", "/readyz", access = "public", contract = probes.ready, operations = true },
-  { "GET", "/healthz", access = "public", contract = probes.health, operations = true },
+  { "GET", "/healthz", access = "public", contract = probes.health, operations = true, knows_admins = true },
   { "GET", "/api/openapi.json", access = "public", contract = require "contracts.ops.describe_api", revalidate = true },
   { "GET", "/api/docs", access = "public", page = require("web.pages.api").docs },
   { "GET", "/metrics", access = "metrics", operations = true },

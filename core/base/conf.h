@@ -21,6 +21,10 @@ struct conf_source {
 
 /* Gives a conf in which every key has a value or is unset. On R_INVALID `problems` holds lines. */
 enum result conf_load(const struct conf_source *source, struct conf **out, struct buf *problems);
+/* For who looks at everything: `out` also comes with problems, keys they are of at their defaults. NULL only when
+ * lua/settings.lua is wrong, which says what keys there are. */
+enum result conf_load_what_is_sound(const struct conf_source *source, struct conf **out,
+                                    struct buf *problems);
 void conf_free(struct conf *conf);
 
 /* Typed look-up by dotted key. A key that the schema lacks is a bug and aborts. Strings are borrowed and NULL

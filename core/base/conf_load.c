@@ -288,23 +288,34 @@ static char *conf_path_of(const struct conf_source *source)
     return real;
 }
 
-enum result conf_load(const struct conf_source *source, struct conf **out, struct buf *problems)
+enum result conf_load_what_is_sound(const struct conf_source *source, struct conf **out,
+                                    struct buf *problems)
 {
     struct conf_problems list = {0};
     char *root = realpath(source->root, NULL), *path = conf_path_of(source);
     struct loading loading = {.root = root ? root : source->root, .path = path, .problems = &list};
     enum result rc = conf_schema_load(loading.root, &loading.schema, &list);
+    *out = NULL;
     if (rc == R_OK) {
         rc = load(&loading);
-        if (rc == R_OK) {
-            *out = loading.conf;
-            loading.conf = NULL;
-        }
+        *out = loading.conf;
+        loading.conf = NULL;
         unload(&loading);
     }
     conf_problems_print(&list, problems);
     conf_schema_free(&loading.schema);
     free(root);
     free(path);
+    return rc;
+}
+
+enum result conf_load(const struct conf_source *source, struct conf **out, struct buf *problems)
+{
+    struct conf *conf;
+    enum result rc = conf_load_what_is_sound(source, &conf, problems);
+    if (rc == R_OK)
+        *out = conf;
+    else
+        conf_free(conf);
     return rc;
 }

@@ -63,27 +63,41 @@ static void application_check(struct session *session, struct buf *problems)
     session_call(session, 1, "check");
 }
 
+static void end_line(struct buf *problems)
+{
+    if (problems->len > 0 && problems->data[problems->len - 1] != '\n')
+        buf_append_char(problems, '\n');
+}
+
+/* Whatever is wrong with the settings, with the sources or with the database, the others are looked at too. */
+static struct session *look_at_all(const struct invocation *invocation, struct buf *problems,
+                                   struct buf *warnings)
+{
+    struct buf of_database = {0};
+    struct session *session = NULL;
+    struct conf *conf;
+
+    conf_load_what_is_sound(&invocation->source, &conf, problems);
+    end_line(problems);
+    if (!conf)
+        return NULL;
+    buf_append_slice(warnings, conf_warnings(conf));
+    migrations_check(invocation, conf, &of_database, warnings);
+    session = session_try(invocation, conf, "check", false, problems);
+    end_line(problems);
+    buf_append_slice(problems, buf_slice(&of_database));
+    buf_free(&of_database);
+    if (session)
+        application_check(session, problems);
+    return session;
+}
+
 int check_run(const struct invocation *invocation)
 {
     struct buf problems = {0}, warnings = {0};
-    struct conf *conf = NULL;
 
-    if (invocation->argc > 0)
-        return command_usage(invocation);
-    /* For its warnings alone: the session reports what is wrong. */
-    if (conf_load(&invocation->source, &conf, &problems) == R_OK) {
-        buf_append_slice(&warnings, conf_warnings(conf));
-        conf_free(conf);
-    }
-    buf_clear(&problems);
     watchdog_start();
-    struct session *session = session_try(invocation, "check", false, &problems);
-    if (session) {
-        migrations_check(invocation, session_conf(session), &problems, &warnings);
-        application_check(session, &problems);
-    }
-    if (problems.len > 0 && problems.data[problems.len - 1] != '\n')
-        buf_append_char(&problems, '\n');
+    struct session *session = look_at_all(invocation, &problems, &warnings);
 
     if (invocation->json)
         print_json(buf_slice(&problems), buf_slice(&warnings),

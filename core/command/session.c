@@ -82,8 +82,6 @@ static bool open_all(struct session *session, const struct conf_source *source, 
 {
     struct failure why = {.rc = R_OK};
 
-    if (conf_load(source, &session->conf, session->problems) != R_OK)
-        return false;
     logs_open(session->conf, role);
     session->loop = loop_new();
     if (host_open(
@@ -95,12 +93,13 @@ static bool open_all(struct session *session, const struct conf_source *source, 
     return build(session, source, tooling);
 }
 
-struct session *session_try(const struct invocation *invocation, const char *role, bool tooling,
-                            struct buf *problems)
+struct session *session_try(const struct invocation *invocation, struct conf *conf,
+                            const char *role, bool tooling, struct buf *problems)
 {
     struct session *session = mem_new(struct session);
 
     signal(SIGPIPE, SIG_IGN);
+    session->conf = conf;
     session->problems = problems;
     if (open_all(session, &invocation->source, role, tooling))
         return session;
@@ -111,8 +110,11 @@ struct session *session_try(const struct invocation *invocation, const char *rol
 struct session *session_open(const struct invocation *invocation, const char *role, bool tooling)
 {
     struct buf problems = {0};
-    struct session *session = session_try(invocation, role, tooling, &problems);
+    struct session *session = NULL;
+    struct conf *conf;
 
+    if (conf_load(&invocation->source, &conf, &problems) == R_OK)
+        session = session_try(invocation, conf, role, tooling, &problems);
     if (!session)
         fprintf(stderr, "%.*s%s", (int)problems.len, problems.data ? problems.data : "",
                 problems.len && problems.data[problems.len - 1] != '\n' ? "\n" : "");

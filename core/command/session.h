@@ -14,9 +14,9 @@ struct host;
 /* `role` is what host.script.info() says; `tooling` gives scripts the standard libraries too. On failure NULL comes
  * back and the problems are on stderr. */
 struct session *session_open(const struct invocation *invocation, const char *role, bool tooling);
-/* The same, with the problems collected instead. */
-struct session *session_try(const struct invocation *invocation, const char *role, bool tooling,
-                            struct buf *problems);
+/* The same with settings that are loaded already (takes them), and with the problems collected instead. */
+struct session *session_try(const struct invocation *invocation, struct conf *conf,
+                            const char *role, bool tooling, struct buf *problems);
 void session_close(struct session *session);
 
 struct generation *session_generation(const struct session *session);

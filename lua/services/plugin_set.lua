@@ -1,50 +1,20 @@
 --- Plugins loaded together: their order, and all that they bring. services/plugins.lua holds the set of the generation; a
 --- spec loads one of its own (lua/tool/world.lua).
 local host = host
-local alerts = require "services.alerts"
 local events = require "services.events"
 local failure = require "kit.failure"
 local kit = require "kit.plugins"
-local outbox = require "services.outbox"
 local plugin_calls = require "services.plugin_calls"
 local plugin_config = require "kit.plugin_config"
 local plugin_requests = require "services.plugin_requests"
 local plugin_settings = require "services.plugin_settings"
-local telegram_api = require "services.telegram_api"
+local plugin_world = require "services.plugin_world"
 
 local plugin_set = {}
 
+plugin_set.world = plugin_world
+
 local STOP_LIMIT_MS = 5000
-
--- ---- what plugins may ask of the application, by what they name in `needs` ----
-
-local function kind_of(name)
-  return "plugin:" .. name
-end
-
--- Add to the outbox: delivered by the plugin's deliver(), tried again after 2 s, 20 s, 5 min and 1 h. Entries of one
--- queue leave one after the other, in order; without a name each has a queue of its own.
-local function add_to_outbox(name, entry)
-  local queue = entry.queue or ("%s:%s"):format(kind_of(name), host.crypto.uuid())
-  return host.pg.transaction(function(tx)
-    local done, problem = outbox.add(tx, { kind = kind_of(name), chat_key = queue, payload = { data = entry.data } })
-    return done and {} or nil, problem
-  end)
-end
-
-local services = {
-  alerts = function(name)
-    return { raise = function(alert, text, fields) return alerts.raise(name .. ":" .. alert, text, fields) end }
-  end,
-  outbox = function(name)
-    return { add = function(entry) return add_to_outbox(name, entry) end }
-  end,
-  telegram = function()
-    return { call = telegram_api.call }
-  end,
-}
-
-plugin_set.world = { events = events.names(), services = services }
 
 -- ---- loading ----
 
@@ -99,7 +69,7 @@ end
 function Set:deliveries()
   local kinds = {}
   for _, plugin in ipairs(self.list) do
-    if plugin.definition.deliver then kinds[kind_of(plugin.name)] = delivery_of(plugin) end
+    if plugin.definition.deliver then kinds[plugin_world.kind_of(plugin.name)] = delivery_of(plugin) end
   end
   return kinds
 end

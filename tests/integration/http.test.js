@@ -3,6 +3,7 @@ const { test, before, after } = require('node:test');
 const assert = require('node:assert/strict');
 const zlib = require('node:zlib');
 const { until } = require('../support/client.js');
+const { Panel } = require('../support/panel.js');
 const { Product } = require('../support/product.js');
 
 let product;
@@ -161,6 +162,18 @@ test('probes and metrics speak', async () => {
   const metrics = await client.get('/metrics');
   assert.match(metrics.headers['content-type'], /text\/plain/);
   assert.match(metrics.text, /^# TYPE \w+ (counter|gauge|histogram)/m);
+});
+
+test('the outside services are asked for who is on this machine or has an account of the panel, once a minute', async () => {
+  const panel = await Panel.of(product, 'petra', '--role', 'viewer');
+  const afar = { 'x-forwarded-for': '198.51.100.7' };
+  assert.equal((await client.get('/healthz?deep=1', afar)).json.code, 'forbidden');
+  assert.equal((await client.get('/healthz?deep=1', { ...afar, cookie: `fura_admin=${'A'.repeat(43)}` })).json.code, 'forbidden');
+  const seen = await client.get('/healthz?deep=1', { ...afar, ...panel.headers });
+  assert.deepEqual([seen.status, seen.json.cargotech, seen.json.yookassa], [200, { ok: true }, { ok: true }]);
+  const again = await client.get('/healthz?deep=1');
+  assert.deepEqual([again.status, again.json.code], [429, 'rate_limited']);
+  assert.ok(Number(again.headers['retry-after']) > 50, again.headers['retry-after']);
 });
 
 test('the API describes itself', async () => {

@@ -1,4 +1,5 @@
 --- What probes, balancers and people on duty ask.
+local admin_access = require "services.admin_access"
 local contract = require "kit.contract"
 local failure = require "kit.failure"
 local health = require "services.health"
@@ -34,18 +35,28 @@ probes.ready = contract {
   end,
 }
 
+local function may_ask_outside(context)
+  if context.is_local then return true end
+  if not context.admin_token then return nil, "forbidden" end
+  local admin, problem = admin_access.check(context.admin_token)
+  if admin then return true end
+  return nil, problem.code == "unauthorized" and "forbidden" or problem
+end
+
 probes.health = contract {
   name = "ops.health", access = "public",
-  about = "A summary for people; deep=1 (from this machine, once a minute) asks the outside services too.",
+  about = "A summary for people; deep=1 (from this machine, or with a session of the panel, once a minute) asks the outside"
+    .. " services too.",
   input = { deep = { type = "string" } },
   output = {},
-  errors = { forbidden = 403, rate_limited = 429 },
+  errors = { forbidden = 403, rate_limited = 429, database_unavailable = 503 },
 
   run = function(input, context)
     local summary = health.summary()
     summary.status = summary.postgres and summary.redis and "ok" or "degraded"
     if input.deep ~= "1" then return summary end
-    if not context.is_local then return nil, "forbidden" end
+    local may, problem = may_ask_outside(context)
+    if not may then return nil, problem end
     local passed, limited = rate_limit.take("deep_health", "node")
     if not passed then return nil, limited end
     for name, value in pairs(health.deep()) do summary[name] = value end

@@ -19,6 +19,11 @@ function panel.cookie(token, max_age_s)
   return ("%s=%s; Path=/admin; Max-Age=%d; HttpOnly; SameSite=Strict%s"):format(COOKIE, token, max_age_s, secure)
 end
 
+--- The token of the panel's session that comes with a request.
+function panel.token(request)
+  return request:cookie(COOKIE)
+end
+
 -- ---- answers ----
 
 local function go(context, path, headers)
@@ -83,7 +88,7 @@ end
 -- Whose session it is: true, with `admin` in the context; or nil and the answer to who has none.
 local function known(request, context)
   local problem
-  context.admin, problem = check_session({ token = request:cookie(COOKIE) }, context)
+  context.admin, problem = check_session({ token = panel.token(request) }, context)
   if context.admin then return true end
   if failure.of(problem).code == "database_unavailable" then return nil, refuse(problem, context) end
   return nil, to_login(request, context)
@@ -142,7 +147,7 @@ end
 function panel.answer(request, route, context)
   context.language, context.params = "ru", request.params
   context.query = input.query(request.query_string) or {}
-  context.admin_token = request:cookie(COOKIE)
+  context.admin_token = panel.token(request)
   if route.access == "public" then return run_public(request, route, context) end
   local ok, instead = known(request, context)
   if not ok then return instead end
