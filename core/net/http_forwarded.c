@@ -110,8 +110,14 @@ bool http_forwarded_walk(struct slice list, const struct cidr_list *trusted,
     return true;
 }
 
-static struct slice last_of_list(struct slice list)
+/* What the nearest proxy added: the last item of the last such field. */
+static struct slice last_of_fields(const struct http_head *head, struct slice name)
 {
+    struct slice list = {NULL, 0};
+    for (unsigned i = head->header_count; !list.data && i-- > 0;) {
+        if (slice_ieq(head->headers[i].name, name))
+            list = head->headers[i].value;
+    }
     const char *comma = list.len ? memrchr(list.data, ',', list.len) : NULL;
     return http_trim(comma ? slice_from(list, (size_t)(comma - list.data) + 1) : list);
 }
@@ -144,7 +150,7 @@ void http_forwarded_settle(struct http_request *req, const struct http_conn *con
     req->is_local = conn->is_local && !has_header;
     if (!conn->believed || !has_header)
         return;
-    struct slice proto = last_of_list(http_head_known(head, HTTP_X_FORWARDED_PROTO));
+    struct slice proto = last_of_fields(head, SLICE("x-forwarded-proto"));
     if (slice_ieq(proto, SLICE("https")) || slice_ieq(proto, SLICE("http")))
         req->is_https = proto.len == 5;
     if (head->known[HTTP_X_FORWARDED_FOR])
