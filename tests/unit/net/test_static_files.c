@@ -88,7 +88,7 @@ static void head_and_wrong_methods(void **state)
     assert_true(has_text(client, "Content-Length: 10\r\n"));
     client = fetch("DELETE", "a.txt", "");
     assert_int_equal(status_of(client), 405);
-    assert_true(has_text(client, "Allow: GET, HEAD\r\n"));
+    assert_true(has_text(client, "Allow: GET, HEAD, OPTIONS\r\n"));
 }
 
 static void parts_are_served(void **state)
