@@ -69,8 +69,8 @@ function cargo_views.json(driver_id, prepared, render)
   body = read_body(prepared)
   if not body or body.stamp ~= copy.stamp then
     local page = cargo_pages.decode(copy, prepared)
+    if state == "miss" then cargo_pages.prefetch_next(prepared, page.meta) end -- before render puts null where nothing is
     body = write_body(prepared, copy, render(page))
-    if state == "miss" then cargo_pages.prefetch_next(prepared, page.meta) end
   end
   if state ~= "stale" then note_view(driver_id, prepared, copy) end
   return body, state
