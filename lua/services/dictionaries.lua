@@ -27,7 +27,7 @@ end
 
 --- A name of a raw entry, also an empty one; nil when there is none.
 function dictionaries.text_of(value)
-  return type(value) == "string" and text.is_utf8(value) and value or nil
+  return type(value) == "string" and text.is_utf8(value) and (value:gsub("[%z\1-\31\127]", " ")) or nil
 end
 
 --- Raw entries of "load_types" or "truck_types".
