@@ -134,6 +134,8 @@ int client_ask(const struct invocation *invocation, struct slice request, struct
     else if (json_find_text(*last, "error", &error) && !invocation->json)
         fprintf(stderr, "fura: %s\n", buf_cstr(&error));
 done:
+    if (invocation->json && out->len == 0) /* stderr says why */
+        buf_append_slice(out, SLICE("{\"ok\":false,\"error\":\"no_answer\"}\n"));
     buf_free(&path);
     buf_free(&error);
     return status;

@@ -7,7 +7,8 @@
 #include <stdio.h>
 
 /* Send one request to the running server and collect its answer lines in `out`, each ended by a newline; `last` is the
- * one that carries "ok". Gives EXIT_OK when that says true; explains on stderr when nobody answers. */
+ * one that carries "ok". Gives EXIT_OK when that says true; explains on stderr when nobody answers, and
+ * with --json `out` is a line that says so. */
 int client_ask(const struct invocation *invocation, struct slice request, struct buf *out,
                struct slice *last);
 /* The same; with --json what came is printed as it is. */

@@ -197,6 +197,7 @@ test('commands explain that no server runs', async () => {
     const end = await server.command(command);
     assert.equal(end.code, 1);
     assert.match(end.stderr, /no server is running here/);
+    assert.deepEqual(JSON.parse((await server.command(command, '--json')).stdout), { ok: false, error: 'no_answer' });
   }
   await server.stop();
 });
