@@ -51,6 +51,18 @@ function operations.retry(id, actor)
       before = { state = "dead", attempts = entry.attempts }, after = { state = "waiting", attempts = 0 } } })
 end
 
+--- Try those of them again that are dead.
+--- @param ids string  "1,2,3"
+--- @return {retried: integer}?
+function operations.retry_all(ids, actor)
+  local retried = 0
+  for id in ids:gmatch "%d+" do
+    local done, problem = operations.retry(id, actor)
+    if done then retried = retried + 1 elseif problem.code == "database_unavailable" then return nil, problem end
+  end
+  return { retried = retried }
+end
+
 --- Give a dead one up; what it said stays in the trail.
 function operations.drop(id, actor)
   local done, problem = host.pg.transaction(function(tx)

@@ -497,6 +497,24 @@ test('a dead message is sent again, another is dropped and stays readable in the
   assert.equal((await admin.send(`/admin/outbox/${gone}/retry`)).status, 404);
 });
 
+test('several dead messages are chosen and sent again at once', async () => {
+  const add = async () => (await product.postgres.query(`INSERT INTO outbox (kind, chat_key, payload, state, last_error)
+    VALUES ('driver_message', '2002', '{"text": "one of several"}', 'dead', 'refused') RETURNING id`))[0][0];
+  const [first, second, third] = [await add(), await add(), await add()];
+  const { text } = await admin.get('/admin/outbox?show=dead');
+  for (const id of [first, second, third]) assert.match(text, new RegExp(`name="ids" value="${id}" form="retry-selected"`));
+  assert.match(text, /<form id="retry-selected" method="post" action="\/admin\/outbox\/retry">/);
+  assert.ok(!(await viewer.get('/admin/outbox?show=dead')).text.includes('name="ids"'));
+  const { csrf } = admin;
+  const body = new URLSearchParams([['csrf', csrf], ['ids', first], ['ids', third], ['ids', '999999999']]);
+  assert.equal((await admin.form('/admin/outbox/retry', body)).status, 303);
+  const states = await product.postgres.query(`SELECT state = 'dead' FROM outbox WHERE id IN (${first}, ${second}, ${third}) ORDER BY id`);
+  assert.deepEqual(states.flat(), ['f', 't', 'f']);
+  assert.equal((await entry('outbox.retried')).target, third);
+  const none = await admin.send('/admin/outbox/retry');
+  assert.deepEqual([none.status, /Отметьте сообщения/.test(none.text)], [422, true]);
+});
+
 test('ending a driver\'s sessions throws the driver out', async () => {
   const driver = await product.login({ id: 2014 });
   assert.equal((await driver.get('/api/v1/me')).status, 200);

@@ -30,6 +30,12 @@ return {
     run = function(input, context) return done(operations.retry(input.id, context)) end,
   },
 
+  retry_selected = promise {
+    name = "admin.retry_messages", about = "Try several messages again; those that are not dead are passed over.", role = "admin",
+    input = { ids = { type = "ids", required = true, max_items = 50 } },
+    run = function(input, context) return operations.retry_all(input.ids, context) end,
+  },
+
   drop = promise {
     name = "admin.drop_message", about = "Give a dead message up.", role = "admin", input = { id = entry_id },
     errors = { not_dead = 409 },

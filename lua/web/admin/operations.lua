@@ -28,6 +28,18 @@ local function entry_actions(row, context)
     text = show.raw("Сообщение", row.payload) })
 end
 
+-- Belongs to the form above the list.
+local function choice(row)
+  if row.state ~= "dead" then return "" end
+  return view.html(('<input type="checkbox" name="ids" value="%s" form="retry-selected" aria-label="Выбрать сообщение %s">'):format(row.id,
+    row.id))
+end
+
+local function retry_form(depth, context)
+  if context.admin.role ~= "admin" or depth.dead == 0 then return "" end
+  return page.part("parts/retry_selected", { csrf = page.csrf(context) })[1]
+end
+
 local OUTBOX = {
   path = "/admin/outbox", nav = "outbox", title = "Очередь и недоставленные", contract = contracts.outbox,
   filters = {
@@ -36,13 +48,14 @@ local OUTBOX = {
     { name = "kind", label = "Вид" },
     { name = "q", label = "Кому (chat_key)" },
   },
-  above = function(output)
+  above = function(output, context)
     local depth = output.depth
     if not depth then return nil end
-    return view.html(("<p class=\"health\">%s %s %s</p><br>"):format(
+    return view.html(("<p class=\"health\">%s %s %s</p><br>%s"):format(
       show.badge("ждут " .. show.count(depth.waiting), depth.waiting > 0 and "warn" or "ok")[1],
       show.badge("не доставлено " .. show.count(depth.dead), depth.dead > 0 and "fail" or "ok")[1],
-      show.badge(("старейшее ждёт %d с"):format(depth.oldest_s), depth.oldest_s > 300 and "fail" or "none")[1]))
+      show.badge(("старейшее ждёт %d с"):format(depth.oldest_s), depth.oldest_s > 300 and "fail" or "none")[1],
+      retry_form(depth, context)))
   end,
   empty = "Сообщений ещё не было.",
 }
@@ -56,6 +69,7 @@ function operations.outbox(context, request, problem)
     { title = "Создано", sort = "id", extra = true, value = function(row) return show.time(row.created_at) end },
     { title = "Действия", value = function(row) return entry_actions(row, context) end },
   } }, { __index = OUTBOX })
+  if context.admin.role == "admin" then table.insert(list.columns, 1, { title = "Выбор", value = choice }) end
   return lists.page(list)(context, request, problem)
 end
 
@@ -78,6 +92,8 @@ end
 
 local NOT_DEAD = { not_dead = "Это сообщение уже не среди недоставленных.", not_found = "Такого сообщения нет." }
 operations.retry = operations.action(contracts.retry, { path = "/admin/outbox?show=dead", page = "outbox" }, "retried", NOT_DEAD)
+operations.retry_selected = operations.action(contracts.retry_selected, { path = "/admin/outbox?show=dead", page = "outbox" }, "retried",
+  { invalid_input = "Отметьте сообщения, которые отправить снова." })
 operations.drop = operations.action(contracts.drop, { path = "/admin/outbox?show=dead", page = "outbox" }, "dropped", NOT_DEAD)
 
 -- ---- jobs ----

@@ -40,6 +40,7 @@ return {
   { "POST", "/admin/drivers/{id}/revoke", access = "admin", panel = subscriptions.revoke },
 
   { "GET", "/admin/outbox", access = "admin", panel = operations.outbox },
+  { "POST", "/admin/outbox/retry", access = "admin", panel = operations.retry_selected },
   { "POST", "/admin/outbox/{id}/retry", access = "admin", panel = operations.retry },
   { "POST", "/admin/outbox/{id}/drop", access = "admin", panel = operations.drop },
   { "GET", "/admin/jobs", access = "admin", panel = operations.jobs },
