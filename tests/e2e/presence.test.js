@@ -332,6 +332,24 @@ test('filters chosen but not sent take nothing away from the list that is shown'
   await page.context().close();
 });
 
+test('a city left by the arrow counts when its name is exact, else one is asked to pick', async () => {
+  const page = await app.open({ driver: { id: ++lastId } });
+  await untilListed(page);
+  await page.click('.bar [data-open=filters]');
+  const leave = async (typed, answer) => {
+    await page.fill('#start-city', '');
+    await page.locator('#start-city').pressSequentially(typed);
+    await page.waitForFunction((said) => document.querySelector('#start-status').textContent.startsWith(said), answer);
+    await page.tap('[data-city=start] .back');
+  };
+  await leave('москва', 'Найдено');
+  assert.equal(await page.locator('#filters [name=start_point_id]').inputValue(), '62');
+  await leave('моск', 'Найдено');
+  assert.equal(await page.locator('#start-status').textContent(), 'Выберите город из списка');
+  assert.equal(await page.locator('#filters [name=start_point_id]').inputValue(), '');
+  await page.context().close();
+});
+
 for (const [device, tap] of [['a finger', (button) => button.tap()], ['a mouse', (button) => button.click({ delay: 60 })]]) {
   test(`the cross of a city empties it with ${device}; in the open field one can type on`, async () => {
     const page = await app.open({ driver: { id: ++lastId } });

@@ -482,17 +482,18 @@
     } else if (key === 'Escape' && layers().length) { event.preventDefault(); goBack(); }
   });
   on('focusout', function (event) {
-    var input = combobox(event.target), box = input && cityOf(input);
+    var box = event.target.closest('.city-box');
     body.classList.remove('typing');
     setTimeout(mirror, 50);
     if (!box || box.contains(event.relatedTarget)) return;
-    if (!input.value.trim()) return setCity(box, '', '', '');
+    box = cityOf(box);
+    if (!$('[role=combobox]', box).value.trim()) return setCity(box, '', '', '');
     if ($('[name$=_point_id]', box).value) return;
     if (box.exact) take(box.exact); else say(box, 'pick');
   });
   on('focusin', function (event) {
     var input = event.target;
-    if (!/^(INPUT|TEXTAREA)$/.test(input.tagName) || /radio|checkbox/.test(input.type)) return;
+    if (input.tagName !== 'INPUT' || /radio|checkbox/.test(input.type)) return;
     body.classList.add('typing');
     mirror();
     if (combobox(input)) return !input.value.trim() && suggest(cityOf(input));
