@@ -89,6 +89,27 @@ test('a flag is switched off and says so', async () => {
   assert.match(await text('.strip.ok'), /promo_codes.*выключен/s);
 });
 
+test('a wrong list of drivers for a flag, and a wrong number of a shop, stay in their fields to be mended', async () => {
+  await visit('/admin/flags');
+  const flag = page.locator('section', { hasText: 'promo_codes' });
+  await flag.getByText('Кому').click();
+  await flag.getByLabel('Всегда включён для').fill('3001 3002x 3003');
+  await flag.getByLabel('Процент водителей').fill('40');
+  await flag.getByRole('button', { name: 'Сохранить' }).click();
+  await page.locator('[role=alert]').waitFor();
+  assert.match(await text('[role=alert]'), /Список водителей/);
+  assert.equal(await flag.getByLabel('Всегда включён для').inputValue(), '3001 3002x 3003');
+  assert.equal(await flag.getByLabel('Процент водителей').inputValue(), '40');
+  await visit('/admin/settings');
+  await page.getByLabel('Новый номер магазина').fill('12ab');
+  await page.getByLabel('Новый секретный ключ').fill('test_key');
+  await page.getByRole('button', { name: 'Заменить' }).click();
+  await page.locator('[role=alert]').waitFor();
+  page.problems.length = 0; // the browser reports the 422
+  assert.equal(await page.getByLabel('Новый номер магазина').inputValue(), '12ab');
+  assert.equal(await page.getByLabel('Новый секретный ключ').inputValue(), '', 'a secret is not sent back');
+});
+
 test('a setting of a plugin is refused beside its field, saved, and put back as in the file', async () => {
   await visit('/admin/rules');
   await page.getByRole('link', { name: 'cors' }).click();

@@ -77,7 +77,7 @@ function settings.show(context, _, problem, preview)
   end
   return page.whole("settings", {
     rows = context.form and rows_of_form(context.form) or rows_of(now.tariffs), now = now, selling = selling, version = now.version,
-    preview = preview, changes = preview and page.part("parts/diff", { changes = difference(preview.before, preview.tariffs) }),
+    typed_shop = context.typed_shop, preview = preview, changes = preview and page.part("parts/diff", { changes = difference(preview.before, preview.tariffs) }),
     has_changes = preview and #difference(preview.before, preview.tariffs) > 0,
   }, { title = "Тарифы и оплата", nav = "settings", problem = problem, status = problem and (problem.status or 422) }, context)
 end
@@ -114,7 +114,7 @@ function settings.save_gateway(context, request)
   local done, problem = contracts.save_gateway(context.form, context)
   if done then return page.go("/admin/settings", "saved") end
   if problem.code ~= "invalid_input" then return nil, problem end
-  context.form = nil -- a secret is not sent back
+  context.form, context.typed_shop = nil, context.form.shop_id -- a secret is not sent back
   return settings.show(context, request, label(problem))
 end
 
@@ -135,11 +135,13 @@ end
 
 -- ---- flags ----
 
-function settings.flags(context, _, problem)
+--- @param problem? table  what saving a flag came to
+--- @param typed? table    the form of that flag, when it is to be mended
+function settings.flags(context, _, problem, typed)
   local output, why = contracts.list_flags({}, context)
   if not output then return nil, why end
   local turned = context.query.turned
-  return page.whole("flags", { flags = output.flags, turned = type(turned) == "string" and turned or nil,
+  return page.whole("flags", { flags = output.flags, typed = typed or {}, turned = type(turned) == "string" and turned or nil,
     defaults = rules.flags.defaults, host = host },
     { title = "Флаги", nav = "flags", problem = problem, status = problem and (problem.status or 422) }, context)
 end
@@ -154,7 +156,7 @@ function settings.save_flag(context, request)
     return settings.flags(context, request, problem)
   end
   if problem.code ~= "invalid_input" then return nil, problem end
-  return settings.flags(context, request, label(problem))
+  return settings.flags(context, request, label(problem), context.form)
 end
 
 return settings
