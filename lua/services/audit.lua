@@ -34,7 +34,10 @@ end
 --- @return table? failure
 function audit.keep_months()
   return host.pg.transaction(function(tx)
-    local made, problem = tx:query([[
+    local ok, problem = tx:query "SET LOCAL lock_timeout = '5s'" -- a backup may hold the table; tomorrow will do
+    if not ok then return nil, problem end
+    local made
+    made, problem = tx:query([[
       SELECT audit_log_add_month((now() + n * interval '1 month')::date) FROM generate_series(0, $1::int) AS n]], MONTHS_AHEAD)
     if not made then return nil, problem end
     local rows
@@ -43,7 +46,6 @@ function audit.keep_months()
     local dropped = host.json.array {}
     for index, row in ipairs(rows) do dropped[index] = row.month end
     if #dropped == 0 then return { dropped = dropped } end
-    local ok
     ok, problem = audit.write_in(tx, { action = "audit.dropped", target_type = "server", details = { months = dropped } })
     if not ok then return nil, problem end
     return { dropped = dropped }
