@@ -77,7 +77,8 @@ function settings.show(context, _, problem, preview)
   end
   return page.whole("settings", {
     rows = context.form and rows_of_form(context.form) or rows_of(now.tariffs), now = now, selling = selling, version = now.version,
-    typed_shop = context.typed_shop, preview = preview, changes = preview and page.part("parts/diff", { changes = difference(preview.before, preview.tariffs) }),
+    typed_shop = context.typed_shop, preview = preview,
+    changes = preview and page.part("parts/diff", { changes = difference(preview.before, preview.tariffs) }),
     has_changes = preview and #difference(preview.before, preview.tariffs) > 0,
   }, { title = "Тарифы и оплата", nav = "settings", problem = problem, status = problem and (problem.status or 422) }, context)
 end
@@ -136,12 +137,12 @@ end
 -- ---- flags ----
 
 --- @param problem? table  what saving a flag came to
---- @param typed? table    the form of that flag, when it is to be mended
-function settings.flags(context, _, problem, typed)
+--- @param sent? table     the form of that flag, when it is to be mended
+function settings.flags(context, _, problem, sent)
   local output, why = contracts.list_flags({}, context)
   if not output then return nil, why end
   local turned = context.query.turned
-  return page.whole("flags", { flags = output.flags, typed = typed or {}, turned = type(turned) == "string" and turned or nil,
+  return page.whole("flags", { flags = output.flags, typed = sent or {}, turned = type(turned) == "string" and turned or nil,
     defaults = rules.flags.defaults, host = host },
     { title = "Флаги", nav = "flags", problem = problem, status = problem and (problem.status or 422) }, context)
 end
