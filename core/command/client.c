@@ -84,18 +84,18 @@ bool client_path(const struct conf *conf, struct buf *path)
     return true;
 }
 
-/* Settings that are broken now must not keep anybody from asking the server that runs. */
-static bool find_path(const struct invocation *invocation, struct buf *path)
+/* Settings that are broken now must not keep anybody from asking the server that runs: `problems` are for when it is not
+ * found. */
+static bool find_path(const struct invocation *invocation, struct buf *path, struct buf *problems)
 {
     const char *address = getenv("FURA_ADMIN_LISTEN");
     if (address && strncmp(address, "unix:", 5) == 0) {
         buf_append_slice(path, slice_cstr(address + 5));
         return true;
     }
-    struct conf *conf = command_conf(invocation);
-    if (!conf)
-        return false;
-    bool found = client_path(conf, path);
+    struct conf *conf;
+    conf_load_what_is_sound(&invocation->source, &conf, problems);
+    bool found = conf && client_path(conf, path);
     conf_free(conf);
     return found;
 }
@@ -113,16 +113,17 @@ bool client_next_line(struct slice *lines, struct slice *line)
 int client_ask(const struct invocation *invocation, struct slice request, struct buf *out,
                struct slice *last)
 {
-    struct buf path = {0}, error = {0};
+    struct buf path = {0}, error = {0}, problems = {0};
     struct failure why = {.rc = R_OK};
     struct slice rest, line;
     int status = EXIT_REFUSED;
 
     *last = SLICE("{}");
-    if (!find_path(invocation, &path))
-        goto done;
-    if (!client_exchange(buf_cstr(&path), request, out, &why)) {
-        fprintf(stderr, "fura: %s\n", why.text);
+    bool found = find_path(invocation, &path, &problems);
+    if (!found || !client_exchange(buf_cstr(&path), request, out, &why)) {
+        fprintf(stderr, "%s", buf_cstr(&problems));
+        if (found)
+            fprintf(stderr, "fura: %s\n", why.text);
         goto done;
     }
     rest = buf_slice(out);
@@ -138,6 +139,7 @@ done:
         buf_append_slice(out, SLICE("{\"ok\":false,\"error\":\"no_answer\"}\n"));
     buf_free(&path);
     buf_free(&error);
+    buf_free(&problems);
     return status;
 }
 

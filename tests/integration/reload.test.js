@@ -49,6 +49,25 @@ test('a broken source is rejected by file and line, and everybody keeps serving 
   });
 });
 
+test('wrong settings are refused by name, and keep nobody from asking the server', async () => {
+  const server = new Small();
+  delete server.env.FURA_ADMIN_LISTEN; // where it listens is for the settings to say
+  server.env.FURA_RUN_DIR = server.folder;
+  await serving(server, async () => {
+    server.replace('conf/default.lua', 'return {', 'return { wrokers = 2,');
+    const end = await server.command('reload');
+    assert.equal(end.code, 1, end.output);
+    assert.match(end.stdout, /^master generation 2 rejected$/m);
+    assert.match(end.stderr, /conf\/default\.lua:\d+: wrokers: .*workers\?/);
+    const status = await server.status();
+    assert.match(status.reloads[0].reason, /wrokers/);
+    assert.equal((await server.command('stop')).code, 0);
+    const late = await server.command('status');
+    assert.equal(late.code, 1);
+    assert.match(late.stderr, /wrokers: [^]*no server is running here/);
+  });
+});
+
 test('an application whose tables raise when asked is rejected or served, and no worker dies of it', async () => {
   await withServer({}, async (server) => {
     const pids = (await server.untilLive()).map((worker) => worker.pid);
