@@ -11,12 +11,17 @@ local function is_title(title)
     and (title.en == nil or type(title.en) == "string")
 end
 
+-- The panel leaves an empty badge out; JSON written by hand may say null.
+local ABSENT = { ["nil"] = true, userdata = true }
+
 local function problem_of(tariff)
   if type(tariff) ~= "table" then return "not a table" end
   if type(tariff.name) ~= "string" or not tariff.name:find "^[a-z0-9_]+$" or #tariff.name > 64 then return "name" end
   if not is_title(tariff.title) then return "title" end
   if not is_whole(tariff.days, 1, MAX_DAYS) then return "days" end
   if not is_whole(tariff.price_kopecks, rub(1), MAX_KOPECKS) then return "price_kopecks" end
+  if not ABSENT[type(tariff.badge)] and type(tariff.badge) ~= "string" then return "badge" end
+  if not ABSENT[type(tariff.on_sale)] and type(tariff.on_sale) ~= "boolean" then return "on_sale" end
 end
 
 --- What is wrong with a list of tariffs, in one sentence; "" when it can be sold from.

@@ -26,6 +26,9 @@ describe("rules.tariffs", function()
     assert.equal("tariff 1: wrong days", tariffs.problem(one { days = 1.5 }))
     assert.equal("tariff 1: wrong price_kopecks", tariffs.problem(one { price_kopecks = 99 }))
     assert.equal("tariff 1: wrong price_kopecks", tariffs.problem(one { price_kopecks = "14900" }))
+    for _, wrong in ipairs { 5, true, { "новое" } } do assert.equal("tariff 1: wrong badge", tariffs.problem(one { badge = wrong })) end
+    for _, wrong in ipairs { "no", 0 } do assert.equal("tariff 1: wrong on_sale", tariffs.problem(one { on_sale = wrong })) end
+    assert.equal("", tariffs.problem(one { badge = host.json.null, on_sale = false }))
     local twice = { one()[1], one()[1] }
     assert.equal("two tariffs are called week", tariffs.problem(twice))
   end)
