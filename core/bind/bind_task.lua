@@ -1,6 +1,6 @@
 -- The parts of host.task that are plain Lua over bind_task.c. Arguments: the module, the metatable of semaphores.
 local task, semaphore = ...
-local error, type, ipairs, pcall = error, type, ipairs, pcall
+local error, type, ipairs, pcall, setmetatable = error, type, ipairs, pcall, setmetatable
 
 function task.spawn(fn, ...)
   return task.spawn_with({}, fn, ...)
@@ -26,7 +26,8 @@ function task.with_deadline(ms, fn)
   return result(handle:join())
 end
 
-local flights = {}
+-- Weak: a flight lives while it is under way or waited for. All who waited may have been cancelled, and then nobody lands.
+local flights = setmetatable({}, { __mode = "v" })
 
 function task.single_flight(key, fn)
   local flight = flights[key]
