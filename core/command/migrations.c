@@ -17,14 +17,40 @@ bool migrations_options(const struct invocation *invocation, const struct conf *
     return out->url != NULL;
 }
 
-static void add_lines(struct slice list, struct buf *out)
+/* Files by their path in the application, as all else that is found. */
+static void add_lines(struct slice list, const char *root, struct buf *out)
+{
+    struct slice item;
+    size_t at = 0, len = strlen(root);
+
+    while (json_next(list, &at, &item)) {
+        struct buf text = {0};
+        json_text(item, &text);
+        struct slice line = buf_slice(&text);
+        if (slice_starts(line, slice_of(root, len)) && line.len > len && line.data[len] == '/')
+            line = slice_from(line, len + 1);
+        buf_append_slice(out, line);
+        buf_append_char(out, '\n');
+        buf_free(&text);
+    }
+}
+
+static void add_pending(struct slice list, struct buf *out)
 {
     struct slice item;
     size_t at = 0;
 
     while (json_next(list, &at, &item)) {
-        json_text(item, out);
-        buf_append_char(out, '\n');
+        struct buf state = {0}, name = {0};
+        json_find_text(item, "state", &state);
+        json_find_text(item, "name", &name);
+        if (slice_eq(buf_slice(&state), SLICE("pending")))
+            buf_printf(out,
+                       "migrations/%04lld_%s.sql:1: is pending (expected applied: run `fura "
+                       "migrate up`)\n",
+                       json_find_integer(item, "version"), buf_cstr(&name));
+        buf_free(&state);
+        buf_free(&name);
     }
 }
 
@@ -32,21 +58,19 @@ void migrations_check(const struct invocation *invocation, const struct conf *co
                       struct buf *problems, struct buf *warnings)
 {
     struct buf folder = {0}, report = {0};
-    struct slice list = SLICE("[]"), first;
+    struct slice list = SLICE("[]"), wrong, first;
     struct migrate_options options;
     size_t at = 0;
 
     if (migrations_options(invocation, conf, &folder, &options)) {
         options.json = true;
         migrate_status(&options, &report);
-        int pending = (int)json_find_number(buf_slice(&report), "pending", 0);
         json_find(buf_slice(&report), "migrations", &list);
         /* Files but no list of them: the database could not be asked. */
         bool unreachable = migrate_count(options.folder) > 0 && !json_next(list, &at, &first);
-        if (json_find(buf_slice(&report), "problems", &list))
-            add_lines(list, unreachable ? warnings : problems);
-        if (pending > 0)
-            buf_printf(problems, "migrations: %d pending: run `fura migrate up`\n", pending);
+        if (json_find(buf_slice(&report), "problems", &wrong))
+            add_lines(wrong, invocation->source.root, unreachable ? warnings : problems);
+        add_pending(list, problems);
     }
     buf_free(&folder);
     buf_free(&report);

@@ -44,12 +44,18 @@ static void check_agreement(struct migrating *migrating)
     struct buf *problems = &migrating->report.problems;
     for (unsigned i = 0; i < migrating->files.count; i++)
         if (strcmp(state_of(migrating, &migrating->files.items[i]), "changed") == 0)
-            buf_printf(problems, "%s/%s: was changed after it was applied; make a new migration\n",
+            buf_printf(problems,
+                       "%s/%s:1: was changed after it was applied (expected as it was: change it "
+                       "back and make a "
+                       "new migration)\n",
                        migrating->options->folder, migrating->files.items[i].file);
     for (unsigned i = 0; i < migrating->applied.count; i++) {
         const struct applied *applied = &migrating->applied.items[i];
         if (!has_file(migrating, applied->version))
-            buf_printf(problems, "%s/%04u_%s.sql: is applied in the database but missing here\n",
+            buf_printf(problems,
+                       "%s/%04u_%s.sql:1: is applied in the database but missing here (expected "
+                       "this file: put it "
+                       "back)\n",
                        migrating->options->folder, applied->version, applied->name);
     }
 }

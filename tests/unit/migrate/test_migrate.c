@@ -136,7 +136,7 @@ static void a_changed_applied_file_is_an_error(void **state)
     said(migrate_up, 0);
     put("0001_a.sql", "CREATE TABLE a (id bigint);");
     put("0002_b.sql", "CREATE TABLE b (id int);");
-    assert_says(said(migrate_up, 1), "/0001_a.sql: was changed");
+    assert_says(said(migrate_up, 1), "/0001_a.sql:1: was changed");
     assert_string_equal(ask("SELECT to_regclass('b')"), "");
     assert_says(said(migrate_status, 1), "0001_a  changed");
 }
@@ -148,7 +148,7 @@ static void a_lost_applied_file_is_an_error(void **state)
     put("0002_b.sql", "SELECT 1;");
     said(migrate_up, 0);
     drop("0002_b.sql");
-    assert_says(said(migrate_up, 1), "/0002_b.sql: is applied in the database but missing here");
+    assert_says(said(migrate_up, 1), "/0002_b.sql:1: is applied in the database but missing here");
 }
 
 static void wrong_numbers_and_names_are_errors(void **state)
