@@ -65,10 +65,14 @@ test('a promo code is made and shown large', async () => {
   await page.getByText('Создать промокод').first().click();
   await page.getByLabel('Код (пусто — случайный)').fill('zima2026');
   await page.getByLabel('Действие').selectOption('extend_90');
+  await page.getByLabel('По', { exact: true }).fill('2037-01-01');
   await page.getByRole('button', { name: 'Создать промокод' }).click();
   await page.waitForURL(/promo-codes\/ZIMA2026/);
   assert.match(await text('.big-code'), /ZIMA2026/);
   assert.match(await text('.strip.ok'), /Промокод создан/);
+  assert.match(await text('main .facts'), /До\s+1 янв 2037 23:59:59/, 'the day chosen is the last one');
+  await visit('/admin/promo-codes');
+  assert.match(await text('.rows'), /1 янв 2037/);
 });
 
 test('tariffs show their cards and their difference before they are saved', async () => {

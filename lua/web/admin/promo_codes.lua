@@ -60,7 +60,7 @@ promo.list = lists.page {
     { title = "Применён", number = true, value = function(row)
       return show.count(row.uses) .. " / " .. show.count(row.max_uses)
     end },
-    { title = "До", sort = "until", value = function(row) return show.day(row.valid_until) end },
+    { title = "До", sort = "until", value = function(row) return show.day(row.valid_until - 1) end },
     { title = "Состояние", extra = true, value = state },
     { title = "Создан", sort = "created", extra = true, value = function(row) return show.time(row.created_at) end },
     { title = "Кем", extra = true, value = function(row) return row.created_by or "—" end },
