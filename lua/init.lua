@@ -78,15 +78,20 @@ local function add_beside(values, request, route)
   return values
 end
 
+local function init_data_beside(request, route)
+  local authorization = route.init_data_header and request:header "authorization"
+  return authorization and authorization:match "^[Tt][Mm][Aa] (.+)$" or nil
+end
+
+-- Some clients call JSON also what they do not send: an empty body is wrong only where one is needed.
 local function read_body(request, route)
   if route.raw_body then return route.contract:read(add_beside({ body = request.body }, request, route)) end
-  local values, problem = input.body(request)
+  local init_data, values, problem = init_data_beside(request, route), {}, nil
+  local is_needed = not init_data and next(route.contract.input) ~= nil
+  if is_needed or request.body ~= "" then values, problem = input.body(request) end
   if not values then return nil, problem end
   add_beside(values, request, route)
-  if route.init_data_header then
-    local authorization = request:header "authorization"
-    values.init_data = values.init_data or authorization and authorization:match "^[Tt][Mm][Aa] (.+)$"
-  end
+  values.init_data = values.init_data or init_data
   return route.contract:read(values)
 end
 

@@ -23,13 +23,13 @@ local function read_json(body)
   return values
 end
 
---- The body by its content type; another type is 415. No body is no values, whatever type it was given.
+--- The body by its content type. No body is no values; another type is 415.
 function input.body(request)
   local body = request.body
-  if body == "" then return {} end
   local kind = (request:header "content-type" or ""):lower():match "^%s*([^;%s]*)"
   if kind == "application/json" then return read_json(body) end
   if kind == "application/x-www-form-urlencoded" then return input.query(body) end
+  if body == "" then return {} end
   return nil, failure "unsupported_media_type"
 end
 
