@@ -184,6 +184,22 @@ static void check_listeners(const struct conf *conf, const char *name,
         check_listener(conf, entry, slice_cut(&rest, ','), problems);
 }
 
+/* Whoever gives commands is known by their user, which only a unix socket tells. */
+static void check_control(const struct conf *conf, struct conf_problems *problems)
+{
+    const struct conf_entry *entry = conf_find(conf, "admin_listen");
+    struct slice address = entry->value.text;
+    struct buf text = {0};
+    if (slice_starts(address, SLICE("unix:")) && !memchr(address.data, ',', address.len)) {
+        check_listeners(conf, "admin_listen", problems);
+        return;
+    }
+    buf_printf(&text, "is no control socket (expected one unix:PATH, got \"%.*s\")",
+               (int)address.len, address.data);
+    report(problems, entry, buf_cstr(&text));
+    buf_free(&text);
+}
+
 /* ---- the rest of the core's keys ---- */
 
 static void check_file(const struct conf *conf, const char *name, struct conf_problems *problems)
@@ -255,7 +271,7 @@ static void run_check(lua_State *L, const struct conf_key *key, struct conf *con
 void conf_rules_check(struct conf *conf, const struct conf_schema *schema,
                       struct conf_problems *problems)
 {
-    static const char *const listeners[] = {"listen", "admin_listen", "metrics_listen"};
+    static const char *const listeners[] = {"listen", "metrics_listen"};
     static const char *const files[] = {"tls_cert", "tls_key", "redis.ca_file", "fetch.ca_file"};
     for (unsigned i = 0; i < schema->count; i++) {
         const struct conf_key *key = &schema->keys[i];
@@ -269,6 +285,7 @@ void conf_rules_check(struct conf *conf, const struct conf_schema *schema,
     }
     for (size_t i = 0; i < sizeof listeners / sizeof *listeners; i++)
         check_listeners(conf, listeners[i], problems);
+    check_control(conf, problems);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         check_file(conf, files[i], problems);
     check_timezone(conf, problems);

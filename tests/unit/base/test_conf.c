@@ -303,7 +303,12 @@ static void development_stays_on_this_machine(void **state)
     assert_loads("return { listen = '0.0.0.0:8080', allow_public_development = true }");
     assert_loads("return { listen = 'localhost:1,[::1]:2,127.1.2.3:4,unix:/tmp/s' }");
     setenv("FURA_ADMIN_LISTEN", "[::]:1", 1);
-    assert_a_problem("return {}", "environment FURA_ADMIN_LISTEN: admin_listen: opens development");
+    assert_a_problem("return {}",
+                     "environment FURA_ADMIN_LISTEN: admin_listen: is no control socket "
+                     "(expected one unix:PATH, got \"[::]:1\")");
+    setenv("FURA_ADMIN_LISTEN", "unix:/tmp/a,unix:/tmp/b", 1);
+    assert_a_problem("return {}",
+                     "environment FURA_ADMIN_LISTEN: admin_listen: is no control socket");
 }
 
 static void listeners_are_checked(void **state)
