@@ -8,7 +8,7 @@ local sessions = require "services.sessions"
 
 local forgetting = {}
 
--- Each takes the id. A payment that is still open needs its receipt to be asked for in the same words again.
+-- Each takes the id. A payment or a refund that is still open needs its receipt to be asked for in the same words again.
 local STEPS = {
   { "driver", [[
     UPDATE drivers SET first_name = '', last_name = NULL, username = NULL, language_code = NULL, phone = NULL,
@@ -22,7 +22,8 @@ local STEPS = {
   { "receipt_contacts", "DELETE FROM receipt_contacts WHERE driver_id = $1::bigint" },
   { "receipts", [[
     UPDATE payments SET receipt_sealed = NULL
-    WHERE driver_id = $1::bigint AND receipt_sealed IS NOT NULL AND status NOT IN ('pending', 'waiting_for_capture')]] },
+    WHERE driver_id = $1::bigint AND receipt_sealed IS NOT NULL AND status NOT IN ('pending', 'waiting_for_capture')
+      AND NOT EXISTS (SELECT FROM refunds WHERE payment_id = payments.id AND refunds.status = 'pending')]] },
   { "payment_attempts", "DELETE FROM payment_attempts WHERE driver_id = $1::bigint" }, -- hashes of what was asked, e-mail and all
   { "access_tokens", [[
     UPDATE subscriptions SET token_hash = NULL, token_sealed = NULL, token_created_at = NULL

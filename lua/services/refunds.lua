@@ -12,6 +12,7 @@ local yookassa = require "services.yookassa"
 local refunds = {}
 
 local REFUNDABLE = { succeeded = true, partially_refunded = true }
+local FIRST_ASK_S = 60          -- longer than asking takes
 local POSTED_FOR_S = 23 * 3600
 local LOST_AFTER_S = 86400      -- the gateway forgets the key, so what it has not made by then it never makes
 local CLOCKS_DIFFER_S = 3600
@@ -75,17 +76,7 @@ local function cancel(row, action, details)
   end)
 end
 
-local function post(row)
-  local body, problem = request_body(row)
-  local object
-  if body then object, problem = yookassa.create_refund(body, row.id) end
-  if object then return settling.refund(object, "created", row.id) end
-  if problem.code ~= "gateway_refused" or problem.unknown then return nil, problem end
-  cancel(row, "refund.refused", { answered = problem.answered })
-  return nil, failure("refund_refused", { text = tostring(problem) })
-end
-
--- Its key may be forgotten, so asking once more could give the money back twice: the gateway's own list tells.
+-- Did the gateway make it without our knowing? Its own list tells. The outcome of the answer, "unknown" when it is not there.
 local function search(row)
   local outcome
   local ok, problem = yookassa.each_refund(row.created_at - CLOCKS_DIFFER_S, function(object)
@@ -94,12 +85,34 @@ local function search(row)
     return outcome == "applied"
   end)
   if not ok then return nil, problem end
-  if outcome == "applied" or row.age_s <= LOST_AFTER_S then return outcome or "unchanged" end
+  if outcome == "applied" then return outcome end
   row, problem = find(row.id)
   if not row then return nil, problem end
-  if row.status ~= "pending" or row.gateway_id then return "unchanged" end
+  return (row.gateway_id or row.status ~= "pending") and "unchanged" or "unknown"
+end
+
+local function post(row)
+  local body, problem = request_body(row)
+  local object
+  if body then object, problem = yookassa.create_refund(body, row.id) end
+  if object then return settling.refund(object, "created", row.id) end
+  if problem.code ~= "gateway_refused" or problem.unknown then return nil, problem end
+  if row.age_s > FIRST_ASK_S then -- what was asked before may have been taken, and this no is to something else: a key, a shop
+    local outcome, why = search(row)
+    if outcome ~= "unknown" then return outcome, why end
+  end
+  cancel(row, "refund.refused", { answered = problem.answered })
+  return nil, failure("refund_refused", { text = tostring(problem) })
+end
+
+-- Its key may be forgotten, so asking once more could give the money back twice.
+local function look_for(row)
+  local outcome, problem = search(row)
+  if outcome ~= "unknown" then return outcome, problem end
+  if row.age_s <= LOST_AFTER_S then return "unchanged" end
   alerts.raise("refund_lost", "YooKassa never made a refund we asked for: ask for it again on the page of the payment",
     { payment_id = row.payment_id })
+  local ok
   ok, problem = cancel(row, "refund.failed", { reason = "never made at the gateway" })
   if not ok then return nil, problem end
   return "applied"
@@ -119,7 +132,7 @@ function refunds.pursue(id)
     if not object then return nil, problem end
     return settling.refund(object, "reconcile", row.id)
   end
-  if row.age_s > POSTED_FOR_S then return search(row) end
+  if row.age_s > POSTED_FOR_S then return look_for(row) end
   return post(row)
 end
 

@@ -1,4 +1,5 @@
 -- Giving money back, with the simulated gateway.
+local forgetting = require "services.forgetting"
 local paying = require "support.paying"
 local payments = require "services.payments"
 local receipts = require "services.receipts"
@@ -81,6 +82,23 @@ describe("services.refunds", function()
     assert.equal("partially_refunded", paying.status(row))
   end)
 
+  it("are not over when a later no is to something else, for the first asking may have been taken", function()
+    local row = buy(driver)
+    local id = unanswered(row, true, 1)
+    local refused = { match = { method = "POST", path = "/v3/refunds" }, action = "status", status = 401 }
+    control("misbehave", refused)
+    control("misbehave", { match = { method = "GET", path = "/v3/refunds" }, action = "status", status = 401 })
+    assert.is_nil((refunds.pursue(id)))
+    assert.equal("pending", status_of(id))
+    control("misbehave", refused)
+    assert.equal("applied", refunds.pursue(id))
+    assert.equal("succeeded", status_of(id))
+    local lost = unanswered(buy(paying.driver()), false, 1)
+    control("misbehave", refused)
+    assert.equal("refund_refused", select(2, refunds.pursue(lost)).code)
+    assert.equal("canceled", status_of(lost))
+  end)
+
   it("gives up after a day what YooKassa never made, and its money can be asked for again", function()
     local row = buy(driver)
     local id = unanswered(row, false, 23.5)
@@ -110,6 +128,16 @@ describe("services.refunds", function()
     assert.equal("payment_not_refundable", problem.code)
     _, problem = refunds.ask(host.crypto.uuid(), 100, ADMIN)
     assert.equal("payment_not_found", problem.code)
+  end)
+
+  it("are asked for again in the same words, also when their driver was forgotten meanwhile", function()
+    local row = buy(driver, { email = "a@example.org" })
+    control("misbehave", { match = { method = "POST", path = "/v3/refunds" }, times = 2, action = "close", after = true })
+    refunds.ask(row.id, 10000, ADMIN)
+    assert(forgetting.forget(driver, { type = "command" }))
+    local kept = host.pg.one("SELECT id FROM refunds WHERE payment_id = $1::uuid", row.id)
+    assert.equal("applied", refunds.pursue(kept.id))
+    assert.equal("succeeded", status_of(kept.id))
   end)
 
   it("writes a phone to the receipt as the gateway wants it", function()
