@@ -50,7 +50,7 @@ struct master {
     struct orders *orders;
     struct control *control;
     struct watch *watch;
-    bool changed_early; /* a source was saved before the first generation stood */
+    const char *early; /* who wanted a reload before the first generation stood, or NULL */
     struct upgrade *upgrade;
     struct loop_timer *drain_timer, *watchdog;
     char program[PATH_MAX];
@@ -157,8 +157,8 @@ static void on_change(void *owner)
         log_info("sources changed: `fura reload` takes them when the canary is over");
     else if (master->phase == SERVING)
         reload_request(master->reload, "watcher", NULL, NULL);
-    else
-        master->changed_early = master->phase == STARTING;
+    else if (master->phase == STARTING)
+        master->early = "watcher";
 }
 
 static void start_watching(struct master *master)
@@ -191,8 +191,8 @@ static void begin_serving(void *owner)
     notify_send("READY=1\nMAINPID=%d\nSTATUS=generation %llu", getpid(),
                 (unsigned long long)reload_generation(master->reload));
     announce(master);
-    if (master->changed_early)
-        reload_request(master->reload, "watcher", NULL, NULL);
+    if (master->early)
+        reload_request(master->reload, master->early, NULL, NULL);
 }
 
 static void refuse_start(struct master *master, struct slice problems)
@@ -356,6 +356,8 @@ static void on_signal(void *owner, int signal)
     case SIGHUP:
         if (master->phase == SERVING)
             reload_request(master->reload, "signal", NULL, NULL);
+        else if (master->phase == STARTING)
+            master->early = "signal";
         break;
     case SIGTERM:
     case SIGINT:

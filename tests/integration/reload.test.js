@@ -2,6 +2,7 @@
 // Reload: a new generation goes live in all workers or in none.
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
 const net = require('node:net');
 const { Small, load, serving, until } = require('../support/process.js');
 
@@ -237,6 +238,22 @@ test('HUP reloads', async () => {
     await until(async () => (await server.client.get('/hello')).text === 'after the signal', { what: 'the new text' });
     assert.equal(server.logged('generation committed').at(-1).origin, 'signal');
   });
+});
+
+test('HUP while the server starts reloads it as soon as it serves', async () => {
+  const server = new Small();
+  server.replace('lua/init.lua', 'return {\n  routes', 'return {\n  start = function() host.task.sleep(1500) end,\n  routes');
+  const hears = (pid) => parseInt(/^SigBlk:\s*([0-9a-f]+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1], 16) & 1;
+  const served = server.serve();
+  await until(() => hears(server.pid), { what: 'the master to hear signals' });
+  process.kill(server.pid, 'SIGHUP');
+  await served;
+  const [reload] = await until(async () => {
+    const { reloads = [], generation } = (await server.status()) ?? {};
+    return generation === 2 && reloads;
+  }, { what: 'the second generation' });
+  assert.equal(reload.origin, 'signal');
+  await server.stop();
 });
 
 test('in development saving a file is enough, and a new folder is noticed', async () => {
