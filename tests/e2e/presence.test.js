@@ -332,6 +332,46 @@ test('filters chosen but not sent take nothing away from the list that is shown'
   await page.context().close();
 });
 
+test('reset forgets every filter, those of «Ещё» too; one’s own weight is shown again as it was typed', async () => {
+  const page = await app.open({ driver: { id: ++lastId } });
+  await untilListed(page);
+  await page.click('.bar [data-open=filters]');
+  await page.click('#filters summary');
+  const rare = { price: '9999999', price_per_km: '1000', distance: '10' };
+  for (const [name, value] of Object.entries(rare)) await page.fill(`[data-range=${name}]`, value);
+  await page.fill('[data-own=weight]', '15,5');
+  await page.fill('[data-own=volume]', '70');
+  await page.fill('[name=owner_company]', '7712345678');
+  await page.evaluate(() => document.activeElement.blur());
+  await press(page, 'MainButton');
+  await page.waitForSelector('#results .empty');
+  assert.equal(await page.locator('#filter-chips .chip').count(), 5);
+  await page.reload();
+  await page.waitForSelector('#results .empty');
+  assert.equal(await page.locator('[data-own=weight]').inputValue(), '15,5');
+  await page.click('[data-act=reset-apply]');
+  await untilListed(page);
+  assert.equal(await page.locator('#filter-chips .chip').count(), 0);
+  for (const name of Object.keys(rare)) assert.equal(await page.locator(`[data-range=${name}]`).inputValue(), '');
+  await page.context().close();
+});
+
+test('a wrong filter is told where one looks, however far its field is', async () => {
+  const page = await app.open({ driver: { id: ++lastId }, width: 320, height: 568 });
+  await untilListed(page);
+  await page.click('.bar [data-open=filters]');
+  await page.click('#filters summary');
+  await page.fill('[name=owner_company]', '123');
+  await page.evaluate(() => { document.activeElement.blur(); document.querySelector('#filters-box').scrollTop = 0; });
+  await press(page, 'MainButton');
+  await page.waitForFunction(() => document.querySelector('#filters-problem').textContent.trim() !== '');
+  assert.match(await page.locator('#filters-problem').textContent(), /Проверьте фильтры\. ИНН: 10 или 12 цифр\./);
+  const box = await page.locator('#filters-problem').boundingBox();
+  assert.ok(box.y > 0 && box.y + box.height <= 568, JSON.stringify(box));
+  assert.equal(await page.locator('#err-owner_company').textContent(), 'ИНН: 10 или 12 цифр.');
+  await page.context().close();
+});
+
 test('a city left by the arrow counts when its name is exact, else one is asked to pick', async () => {
   const page = await app.open({ driver: { id: ++lastId } });
   await untilListed(page);

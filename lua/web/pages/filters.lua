@@ -76,10 +76,11 @@ function filters_page.form(filters, context)
     presets[index] = { value = value, tonnes = tonnes, cubic = cubic, checked = value == preset }
     if value == preset then own = false end
   end
+  local own_weight, own_volume
+  if preset and own then own_weight, own_volume = decimal_text(preset, context):match "^(.-)%-(.+)$" end
   return {
     filters = filters, presets = presets, radii = rules.filters.radius_choices,
-    own = preset and own, own_weight = preset and own and preset:match "^(.-)%-" or nil,
-    own_volume = preset and own and preset:match "%-(.+)$" or nil,
+    own = preset and own, own_weight = own_weight, own_volume = own_volume,
     today = page.date(0), tomorrow = page.date(1),
     price_from = filters.price and range_part(filters.price, 1) / 100 or nil,
     per_km_from = filters.price_per_km and range_part(filters.price_per_km, 1) / 100 or nil,
