@@ -372,6 +372,23 @@ test('a wrong filter is told where one looks, however far its field is', async (
   await page.context().close();
 });
 
+test('a cargo found gone on opening is marked in the list, in words; so is one that was answered', async () => {
+  const driver = { id: ++lastId, first_name: 'Иван' };
+  const [answered, other] = (await (await product.login(driver)).get('/api/v1/cargos?mode=my')).json.cards.slice(6);
+  await product.postgres.query(`INSERT INTO responses (driver_id, cargo_id, code, cargo, status)
+    VALUES (${driver.id}, ${answered.id}, '${String(answered.id).padStart(20, '0')}', '${JSON.stringify(answered)}', 'queued')`);
+  await product.control('cargotech').post('vanish', { ids: [Number(answered.id), Number(other.id)] });
+  const page = await app.open({ driver });
+  await untilListed(page);
+  for (const { id } of [answered, other]) {
+    await page.locator(`#cargo-card-${id} a.cover`).click();
+    await page.waitForFunction(() => /уже забрали/.test(document.querySelector('#sheet').textContent));
+    await press(page, 'BackButton');
+    await page.locator(`#cargo-card-${id}.gone`, { hasText: 'Уже забрали' }).waitFor();
+  }
+  await page.context().close();
+});
+
 test('a city left by the arrow counts when its name is exact, else one is asked to pick', async () => {
   const page = await app.open({ driver: { id: ++lastId } });
   await untilListed(page);

@@ -50,7 +50,10 @@ return contract {
   run = function(input, context)
     local fetched, problem = fetch_cargos.detail({ id = input.id })
     if not fetched then
-      if problem == "cargo_not_found" or problem.code == "cargo_not_found" then find_response(input.id, context) end
+      if problem == "cargo_not_found" or problem.code == "cargo_not_found" then
+        context.gone_id = input.id
+        find_response(input.id, context)
+      end
       return nil, problem
     end
     local language = context.wants == "html" and context.language or "ru"

@@ -29,7 +29,7 @@ end
 --- In the sheet of a cargo.
 function problems.sheet(failure, document, context)
   if failure.code == "rate_limited" then return problems.toast(failure, document, context) end
-  return page.render("cargo/sheet_problem", { text = document.detail, gone = document.status == 404 }, context),
+  return page.render("cargo/sheet_problem", { text = document.detail, gone_id = context.gone_id }, context),
     placed("#sheet", "innerHTML")
 end
 

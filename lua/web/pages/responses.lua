@@ -81,7 +81,7 @@ function responses.sheet_problem(failure, document, context)
   local response = context.response
   if document.status ~= 404 or not response then return problems.sheet(failure, document, context) end
   return page.render("response/gone", {
-    cargo = response.cargo, text = document.detail, response_block = responses.block(response.cargo, context),
+    cargo = response.cargo, gone_id = context.gone_id, text = document.detail, response_block = responses.block(response.cargo, context),
   }, context)
 end
 

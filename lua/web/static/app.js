@@ -327,7 +327,6 @@
       comment.classList.add('folded');
       if (comment.scrollHeight > comment.clientHeight + 2) $('#sheet [data-act=unfold]').hidden = false;
     }
-    if ($('#sheet [data-gone]')) $$('.card.selected').forEach(function (card) { card.classList.add('gone'); });
   }
   // Once, before the first response: may the bot write, and which number is theirs. Either may be refused.
   function askTelegram() {
