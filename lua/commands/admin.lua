@@ -86,16 +86,17 @@ return {
 
   --- @param args string[]
   --- @param context {json: boolean}
-  --- @return integer exit_status
+  --- @return integer? exit_status
   run = function(args, context)
     local action = ACTIONS[args[1]]
     local sentence, problem
     if action then sentence, problem = action(args, context) end
     if not action or problem == "usage" then
-      print("usage: fura " .. usage)
+      io.stderr:write("usage: fura ", usage, "\n")
       return 2
     end
-    print(sentence or problem)
-    return sentence and 0 or 1
+    if not sentence then return nil, problem end
+    print(sentence)
+    return 0
   end,
 }

@@ -31,14 +31,15 @@ return {
 
   --- @param args string[]
   --- @param context {json: boolean}
-  --- @return integer exit_status
+  --- @return integer? exit_status
   run = function(args, context)
     if args[1] ~= "forget" or not is_id(args[2]) or args[3] then
-      print("usage: fura " .. usage)
+      io.stderr:write("usage: fura ", usage, "\n")
       return 2
     end
     local sentence, problem = forget(args[2], context)
-    print(sentence or problem)
-    return sentence and 0 or 1
+    if not sentence then return nil, problem end
+    print(sentence)
+    return 0
   end,
 }

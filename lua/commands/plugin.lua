@@ -243,7 +243,7 @@ return {
     local result, problem
     if action and not args[3] then result, problem = action(context, args[2]) end
     if not action or args[3] or problem == "usage" then
-      print("usage: fura " .. usage)
+      io.stderr:write("usage: fura ", usage, "\n")
       return 2
     end
     if type(result) == "number" then return result end

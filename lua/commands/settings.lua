@@ -89,7 +89,7 @@ return {
   run = function(args, context)
     local action = ACTIONS[args[1] or "list"]
     if not action or #args > action[2] or action[2] == 2 and not args[2] then
-      print("usage: fura " .. USAGE)
+      io.stderr:write("usage: fura ", USAGE, "\n")
       return 2
     end
     local status, problem = action[1](args[2], context or {})

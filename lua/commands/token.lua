@@ -36,15 +36,17 @@ return {
 
   --- @param args string[]
   --- @param context {json: boolean}
-  --- @return integer exit_status  0 ok, 1 refused or failed, 2 usage
+  --- @return integer? exit_status  0 ok, 1 refused or failed, 2 usage
   run = function(args, context)
     local action = ACTIONS[args[1]]
     if not action or args[2] then
-      print("usage: fura " .. usage)
+      io.stderr:write("usage: fura ", usage, "\n")
       return 2
     end
     local answer, sentence = action()
-    print(context.json and host.json.encode(answer or { ok = false, error = sentence }, { sorted = true }) or sentence)
-    return answer and 0 or 1
+    if context.json then print(host.json.encode(answer or { ok = false, error = sentence }, { sorted = true })) end
+    if not answer then return nil, sentence end
+    if not context.json then print(sentence) end
+    return 0
   end,
 }

@@ -53,18 +53,15 @@ return {
 
   --- @param args string[]
   --- @param context {json: boolean}
-  --- @return integer exit_status  0 ok, 1 refused or failed, 2 usage
+  --- @return integer? exit_status  0 ok, 1 refused or failed, 2 usage
   run = function(args, context)
     local action = ACTIONS[args[1]]
     if not action or args[2] then
-      print "usage: fura webhook set|info|delete"
+      io.stderr:write "usage: fura webhook set|info|delete\n"
       return 2
     end
     local answer, sentence = action()
-    if not answer then
-      print(tostring(sentence))
-      return 1
-    end
+    if not answer then return nil, tostring(sentence) end
     print(context.json and host.json.encode(answer) or sentence)
     return 0
   end,

@@ -97,6 +97,16 @@ test('a driver is forgotten but the money trail stays', async () => {
   assert.equal(await product.postgres.value("SELECT count(*) FROM payments WHERE status = 'succeeded'"), '1');
 });
 
+test('what a command refuses stands on stderr, and nothing on stdout', async () => {
+  const refused = [[1, 'driver', 'forget', '404404'], [1, 'admin', 'disable', 'nobody'], [1, 'jobs', 'run', 'nothing'],
+    [2, 'token'], [2, 'webhook', 'dance'], [2, 'admin'], [2, 'driver', 'forget', 'me'], [2, 'jobs', 'walk'], [2, 'rules', 'all'], [2, 'plugins', 'all']];
+  for (const [code, ...words] of refused) {
+    const end = await fura(...words);
+    assert.deepEqual([end.code, end.stdout], [code, ''], words.join(' '));
+    assert.match(end.stderr, code === 1 ? /^fura: there is no /m : new RegExp(`^usage: fura ${words[0]}`, 'm'));
+  }
+});
+
 test('an unknown command is a usage error', async () => {
   assert.equal((await fura('dance')).code, 2);
   assert.equal((await fura('serve', '--dance')).code, 2);
