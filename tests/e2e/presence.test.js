@@ -389,6 +389,17 @@ test('a cargo found gone on opening is marked in the list, in words; so is one t
   await page.context().close();
 });
 
+test('more cargos come at once when asked for while prices are on their way', async () => {
+  const page = await app.open({ driver: { id: ++lastId } });
+  await untilListed(page);
+  const asked = new Promise((resolve) => { page.route('**/api/v1/cargos/prices*', resolve); }); // and never answered
+  await page.evaluate(() => window.telegramEmit('activated'));
+  await asked;
+  await page.locator('#load-more .more').click();
+  await page.waitForFunction(() => document.querySelectorAll('#cargo-cards>.card').length > 30);
+  await page.context().close();
+});
+
 test('a city left by the arrow counts when its name is exact, else one is asked to pick', async () => {
   const page = await app.open({ driver: { id: ++lastId } });
   await untilListed(page);
