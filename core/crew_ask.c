@@ -95,9 +95,8 @@ void crew_answer(struct crew *crew, unsigned number, uint64_t question, struct s
 {
     struct worker *worker = worker_at(crew, number);
     if (worker && worker->channel)
-        channel_send(
-            worker->channel,
-            &(struct channel_frame){
-                .kind = CHANNEL_ANSWER, .number = question, .body = channel_answer(lines)},
-            -1);
+        channel_send(worker->channel,
+                     &(struct channel_frame){
+                         .kind = CHANNEL_ANSWER, .number = question, .body = channel_answer(lines)},
+                     -1);
 }

@@ -261,9 +261,9 @@ struct reply {
 static void on_reply(void *owner, struct slice json)
 {
     struct reply *reply = owner;
-    tell(reply->worker,
-         &(struct channel_frame){
-             .kind = CHANNEL_REPLY, .number = reply->number, .body = channel_answer(json)});
+    tell(reply->worker, &(struct channel_frame){.kind = CHANNEL_REPLY,
+                                                .number = reply->number,
+                                                .body = channel_answer(json)});
     free(reply);
 }
 

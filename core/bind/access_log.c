@@ -66,8 +66,7 @@ void access_log_write(const struct exchange *exchange, struct http_request *req,
 
 void access_log_count(const struct exchange *exchange, struct metrics *metrics, int status)
 {
-    struct route *route =
-        exchange->route ? exchange->route : &exchange->routes->unmatched;
+    struct route *route = exchange->route ? exchange->route : &exchange->routes->unmatched;
     metric_add(find_counter(metrics, route, status), 1);
     metric_observe(route->seconds, (double)(clock_monotonic_ns() - exchange->started_ns) / 1e9);
 }

@@ -25,7 +25,7 @@ struct exchange {
     bool is_known_path; /* without a route: `match.allow` has the methods it takes */
     int64_t started_ns; /* monotonic: its first byte */
     struct task *task;
-    struct exchange **box; /* the script's handle; cleared when the task ends */
+    struct exchange **box;                 /* the script's handle; cleared when the task ends */
     struct writer *writers, **last_writer; /* who waits for a slow client, oldest first */
     bool started, done, streaming, has_context;
     struct canary_counts *counts; /* placed by a trial: where it is counted, and of which one */

@@ -107,19 +107,20 @@ static void what_a_flight_brings_is_not_kept_when_nobody_waits_any_more(void **s
 {
     int kept = -1;
     (void)state;
-    struct build *built = build(
-        "local brought, ended = setmetatable({}, { __mode = 'k' }), false\n"
-        "return { routes = {}, dispatch = function() end, start = function()\n"
-        "  host.task.with_deadline(1, function()\n"
-        "    host.task.single_flight('list', function()\n"
-        "      host.task.sleep(20)\n"
-        "      local list = {}\n"
-        "      brought[list], ended = true, true\n"
-        "      return list\n"
-        "    end)\n"
-        "  end)\n"
-        "  while not ended do host.task.sleep(1) end\n"
-        "end, count = function() local n = 0 for _ in pairs(brought) do n = n + 1 end return n end }");
+    struct build *built =
+        build("local brought, ended = setmetatable({}, { __mode = 'k' }), false\n"
+              "return { routes = {}, dispatch = function() end, start = function()\n"
+              "  host.task.with_deadline(1, function()\n"
+              "    host.task.single_flight('list', function()\n"
+              "      host.task.sleep(20)\n"
+              "      local list = {}\n"
+              "      brought[list], ended = true, true\n"
+              "      return list\n"
+              "    end)\n"
+              "  end)\n"
+              "  while not ended do host.task.sleep(1) end\n"
+              "end, count = function() local n = 0 for _ in pairs(brought) do n = n + 1 end return "
+              "n end }");
     lua_State *L = generation_lua(built->generation);
     lua_gc(L, LUA_GCCOLLECT, 0);
     lua_gc(L, LUA_GCCOLLECT, 0);

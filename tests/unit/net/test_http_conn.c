@@ -27,7 +27,8 @@ static void a_pipelined_request_cut_short_ends_with_the_answer_before_it(void **
     (void)state;
     start_tcp();
     struct client *client = connect_client();
-    send_text(client, GET("/hold") "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf");
+    send_text(client,
+              GET("/hold") "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf");
     WAIT_FOR(held_count == 1);
     shutdown(client->fd, SHUT_WR);
     for (int i = 0; i < 5; i++)

@@ -83,7 +83,8 @@ static void the_scheme_is_believed_too(void **state)
     connect_to("127.0.0.1");
     expect("", "X-Forwarded-Proto: https\r\n", "127.0.0.1", "https", false);
     expect("", "X-Forwarded-Proto: http, HTTPS\r\n", "127.0.0.1", "https", false);
-    expect("", "X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", "127.0.0.1", "http", false);
+    expect("", "X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", "127.0.0.1", "http",
+           false);
     expect("", "X-Forwarded-Proto: gopher\r\n", "127.0.0.1", "http", false);
 }
 
