@@ -1,5 +1,6 @@
 /* bind.c: the table `host` and the helpers every binding uses. */
 #include "bind/bind.h"
+#include "base/stack.h"
 
 #include <string.h>
 
@@ -70,6 +71,8 @@ bool bind_push_option(lua_State *L, int index, const char *field)
     if (lua_isnoneornil(L, index))
         return false;
     luaL_checktype(L, index, LUA_TTABLE);
+    if (stack_is_deep()) /* an __index may call the same function again */
+        luaL_error(L, "stack overflow (options that ask for options)");
     lua_getfield(L, index, field);
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);

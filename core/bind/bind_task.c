@@ -1,12 +1,14 @@
 /* bind_task.c: host.task: sleeping, spawning and joining, permits. What can be said in Lua is in
  * bind_task.lua. */
 #include "bind/bind.h"
+#include "base/stack.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/loop.h"
 #include "script/generation.h"
 #include "script/task.h"
 #include "script/wait.h"
+#include "script/watchdog.h"
 #include "bind_task.lua.h"
 
 #include <stdio.h>
@@ -182,6 +184,15 @@ static int64_t child_deadline_ms(lua_State *L, const struct task *parent, bool d
     return own && (!deadline_ms || own < deadline_ms) ? own : deadline_ms;
 }
 
+/* A task runs inside its spawner up to its first wait: those that spawn each other must come to an end. */
+static void check_spawner(lua_State *L)
+{
+    if (stack_is_deep())
+        luaL_error(L, "tasks spawn each other too deep: wait between, as by host.task.sleep(0)");
+    if (watchdog_is_overdue())
+        luaL_error(L, "no more tasks: this one computed for longer than its budget");
+}
+
 /* spawn_with(options, fn, ...) */
 static int l_spawn_with(lua_State *L)
 {
@@ -190,6 +201,7 @@ static int l_spawn_with(lua_State *L)
     struct task *parent = task_of(L);
     if (!parent)
         return luaL_error(L, "host.task.spawn needs a running task");
+    check_spawner(L);
     bool detached = bind_opt_bool(L, 1, "detached", true);
     struct slice label = bind_opt_slice(L, 1, "label");
     struct task_spec spec = {.label = label.data ? label.data : task_label(parent),

@@ -19,6 +19,5 @@ void generation_task_ended(struct generation *generation);
 void task_cancel_all(const struct generation *generation, enum result why);
 /* Put one at the end of the list that begins at `head`. */
 void task_cleanup_append(struct task_cleanup *head, struct task_cleanup *cleanup);
-struct task *task_find_newest(uint64_t id);
 /* Free what the scheduler keeps for reuse; before the loop goes. */
 void task_drop_pool(void);

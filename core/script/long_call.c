@@ -1,6 +1,7 @@
 /* long_call.c: see long_call.h. */
 #include "script/long_call.h"
 #include "script/pattern.h"
+#include "base/stack.h"
 #include "long_call.lua.h"
 
 #include <lauxlib.h>
@@ -21,6 +22,14 @@ void long_call_check(lua_State *L)
     lua_call(L, 0, 0);
 }
 
+/* Before a function of the library calls back into Lua. */
+static int l_check_depth(lua_State *L)
+{
+    return stack_is_deep()
+               ? luaL_error(L, "stack overflow (callbacks and coroutines inside each other)")
+               : 0;
+}
+
 static void open_with(lua_State *L, double quick_steps)
 {
     pattern_prepare();
@@ -34,7 +43,8 @@ static void open_with(lua_State *L, double quick_steps)
     lua_pushcfunction(L, pattern_next_match);
     lua_pushcfunction(L, pattern_gsub);
     lua_pushnumber(L, quick_steps);
-    lua_call(L, 5, 0);
+    lua_pushcfunction(L, l_check_depth);
+    lua_call(L, 6, 0);
 }
 
 void long_call_open(lua_State *L)

@@ -1,7 +1,8 @@
 -- Functions of Lua's library that could compute for long inside C, where the watchdog cannot reach: what is surely quick goes to
 -- the native ones, the rest to those of pattern_lib.c, which it can stop (docs/adr/0013).
--- Arguments: find, match, next_match, gsub of pattern_lib.c; how many steps are quick.
-local find, match, next_match, gsub, QUICK = ...
+-- And those that call back into Lua, or resume a coroutine: on the C stack these may nest only so deep.
+-- Arguments: find, match, next_match, gsub of pattern_lib.c; how many steps are quick; check_depth(), which raises.
+local find, match, next_match, gsub, QUICK, check_depth = ...
 local byte, floor, huge, string, tostring, type = string.byte, math.floor, math.huge, string, tostring, type
 local find_natively, match_natively, gmatch_natively, gsub_natively = string.find, string.match, string.gmatch, string.gsub
 local sort_natively = table.sort
@@ -69,6 +70,7 @@ function string.gmatch(s, pattern)
 end
 
 function string.gsub(s, pattern, replacement, most)
+  if type(replacement) == "function" or type(replacement) == "table" then check_depth() end
   if is_quick(s, pattern) then return gsub_natively(s, pattern, replacement, most) end
   return gsub(s, pattern, replacement, most)
 end
@@ -81,5 +83,13 @@ local function is_less(a, b) return a < b end
 -- A hostile order makes sorting take squared time; a comparison in Lua is where the watchdog gets in.
 function table.sort(list, compare)
   if compare == nil and type(list) == "table" and #list > SORT_MAX then compare = is_less end
+  if compare ~= nil then check_depth() end
   return sort_natively(list, compare)
+end
+
+local resume_natively = coroutine.resume
+
+function coroutine.resume(co, ...)
+  check_depth()
+  return resume_natively(co, ...)
 end

@@ -50,6 +50,7 @@ struct task {
     char label[LABEL_MAX], log_id[LOG_ID_MAX], trace[TRACE_MAX];
     void (*on_end)(void *owner, struct task *task, const struct task_end *end);
     void *owner;
+    bool *has_ended; /* while its spawner waits for its first wait, which it may not reach */
     struct task *next, *prev;
 };
 
@@ -191,22 +192,16 @@ struct task *task_spawn(struct generation *generation, lua_State *from, int narg
     link_task(task);
     generation_task_started(generation);
 
-    uint64_t id = task->id;
+    bool has_ended = false;
+    task->has_ended = &has_ended;
     others_ran++;
     lua_xmove(from, task->co, nargs + 1);
     resume(task, nargs);
     vm_refuse_memory(refused);
-    return task_find_newest(id);
-}
-
-/* A spawned task is nearly always the last of the list, unless it has ended. */
-struct task *task_find_newest(uint64_t id)
-{
-    for (struct task *task = all_tasks.prev; task != &all_tasks && task->id >= id;
-         task = task->prev)
-        if (task->id == id)
-            return task;
-    return NULL;
+    if (has_ended)
+        return NULL;
+    task->has_ended = NULL;
+    return task;
 }
 
 static void run_cleanups(struct task *task)
@@ -239,6 +234,8 @@ static void end_task(struct task *task, const struct task_end *end, bool reusabl
     else
         task_report(task, end);
     generation_give_thread(generation, task->co, task->co_ref, reusable);
+    if (task->has_ended)
+        *task->has_ended = true;
     give_to_pool(task);
     generation_task_ended(generation);
 }

@@ -248,6 +248,12 @@ bool watchdog_is_interrupted(void)
     return atomic_load(&interrupted);
 }
 
+bool watchdog_is_overdue(void)
+{
+    uint64_t root = atomic_load_explicit(&root_id, memory_order_relaxed);
+    return root != 0 && atomic_load_explicit(&root_stop, memory_order_relaxed) == root;
+}
+
 bool watchdog_is_running(void)
 {
     return current != NULL;

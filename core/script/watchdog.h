@@ -37,6 +37,8 @@ void watchdog_interrupt(bool on);
 bool watchdog_is_interrupted(void);
 /* Is Lua running right now, between begin and end? */
 bool watchdog_is_running(void);
+/* Has the outermost run that is on been told to stop? */
+bool watchdog_is_overdue(void);
 /* The same, for the allocator of a VM that grows to `used` bytes: stops the run that goes over its memory_top. */
 bool watchdog_note_growth(size_t used);
 

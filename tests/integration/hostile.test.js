@@ -54,14 +54,20 @@ const SCRIPTS = {
   'a loop that logs its way': 'local n = 0 while true do n = n + #tostring(n) end',
 };
 
-/** What eats memory ends by the limit of the generation, or by the CPU budget, whichever comes first. */
+/** What eats memory ends by the limit of the generation, or by the CPU budget, whichever comes first; what nests on the C stack long before its end. */
 const EATERS = {
+  'a replacement inside a replacement': 'local function f(s) return (s:gsub(".", f)) end return f("ab")',
+  'a table of replacements that replaces': 'local t t = setmetatable({}, { __index = function(_, k) return (k:gsub(".", t)) end }) return ("a"):gsub(".", t)',
+  'coroutines inside each other': 'local function f() return coroutine.wrap(f)() end return f()',
+  'options that ask for options': 'local t t = setmetatable({}, { __index = function() return host.json.decode("[]", t) end }) return host.json.decode("[]", t)',
+  'tasks inside each other': 'local function f() return host.task.with_deadline(60000, f) end return f()',
+  'sorting inside of sorting': 'local function f() table.sort({ 2, 1, 3 }, f) return false end return f()',
   'a text that doubles': 'local s = "xxxxxxxx" while true do s = s .. s end',
   'one huge text': 'return #("x"):rep(2 ^ 30)',
   'big texts turned round': 'local s = ("x"):rep(15 * 2 ^ 20) while true do s = (s .. s):reverse():upper() end',
 };
 
-const pluginOf = (bodies) => `return { name = "hostile", version = "1.0.0", api = 1, stage = "rules", routes = {\n${bodies
+const pluginOf = (bodies) => `return { name = "hostile", version = "1.0.0", api = 1, stage = "rules", needs = { "task" }, routes = {\n${bodies
   .map((body, index) => `{ "GET", "/plugins/hostile/${index}", access = "public", handle = function() ${body} end },`).join('\n')}
 { "GET", "/plugins/hostile/well", access = "public", handle = function() return { body = { well = true } } end },\n} }\n`;
 
