@@ -67,12 +67,13 @@ local function request_body(row)
 end
 
 -- Its money is free again.
-local function cancel(row, action, details)
-  details.refund_id, details.amount_kopecks = row.id, row.amount_kopecks
+local function cancel(row, entry)
+  entry.target_type, entry.target_id = "payment", row.payment_id
+  entry.details.refund_id, entry.details.amount_kopecks = row.id, row.amount_kopecks
   return host.pg.transaction(function(tx)
     local done, why = tx:query("UPDATE refunds SET status = 'canceled' WHERE id = $1::uuid AND status = 'pending'", row.id)
     if not done then return nil, why end
-    return audit.write_in(tx, { action = action, target_type = "payment", target_id = row.payment_id, details = details })
+    return audit.write_in(tx, entry)
   end)
 end
 
@@ -101,7 +102,7 @@ local function post(row)
     local outcome, why = search(row)
     if outcome ~= "unknown" then return outcome, why end
   end
-  cancel(row, "refund.refused", { answered = problem.answered })
+  cancel(row, { action = "refund.refused", details = { answered = problem.answered } })
   return nil, failure("refund_refused", { text = tostring(problem) })
 end
 
@@ -113,7 +114,7 @@ local function look_for(row)
   alerts.raise("refund_lost", "YooKassa never made a refund we asked for: ask for it again on the page of the payment",
     { payment_id = row.payment_id })
   local ok
-  ok, problem = cancel(row, "refund.failed", { reason = "never made at the gateway" })
+  ok, problem = cancel(row, { action = "refund.failed", details = { reason = "never made at the gateway" } })
   if not ok then return nil, problem end
   return "applied"
 end
