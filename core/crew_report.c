@@ -38,6 +38,11 @@ void crew_take_figures(struct worker *worker, struct slice body)
         {"fura_worker_tasks", figures->tasks},
         {"fura_worker_generations", figures->generations},
         {"fura_worker_cpu_seconds", figures->cpu_seconds},
+        {"fura_pg_up", figures->pg_up},
+        {"fura_pg_idle", figures->pg_idle},
+        {"fura_pg_busy", figures->pg_busy},
+        {"fura_pg_waiting", figures->pg_waiting},
+        {"fura_redis_up", figures->redis_up},
     };
     snprintf(label, sizeof label, "worker=\"%u\"", worker->number);
     for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++)

@@ -21,6 +21,13 @@ void preflight_describe_metrics(struct metrics *metrics)
         {"fura_worker_tasks", "running requests, jobs and timers"},
         {"fura_worker_generations", "generations that live: one, and those still finishing"},
         {"fura_worker_cpu_seconds", "CPU time since the worker's start"},
+        {"fura_waits_total", "waits of requests, by what they waited for"},
+        {"fura_wait_seconds_total", "time that requests waited, by what they waited for"},
+        {"fura_pg_up", "1: a connection of the worker's pool to PostgreSQL is usable"},
+        {"fura_pg_idle", "connections of the pool that do nothing"},
+        {"fura_pg_busy", "connections of the pool at work"},
+        {"fura_pg_waiting", "statements that wait for a connection of the pool"},
+        {"fura_redis_up", "1: the worker's connection to Redis is usable"},
     };
     for (size_t i = 0; i < sizeof helps / sizeof *helps; i++)
         metrics_describe(metrics, slice_cstr(helps[i][0]), helps[i][1]);

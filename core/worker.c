@@ -23,6 +23,8 @@
 #include "bind/trial.h"
 #include "net/http.h"
 #include "net/loop.h"
+#include "net/pgsql.h"
+#include "net/redis.h"
 #include "net/tls.h"
 #include "script/generation.h"
 #include "script/task.h"
@@ -321,6 +323,14 @@ static uint64_t resident_bytes(void)
     return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static void count_connections(const struct host *host, struct worker_figures *figures)
+{
+    if (host->pgsql)
+        pgsql_stats(host->pgsql, &figures->pg_idle, &figures->pg_busy, &figures->pg_waiting);
+    figures->pg_up = host->pgsql && pgsql_is_up(host->pgsql);
+    figures->redis_up = host->redis && redis_is_up(host->redis);
+}
+
 static void on_heartbeat(void *owner)
 {
     struct worker *worker = owner;
@@ -334,6 +344,7 @@ static void on_heartbeat(void *owner)
         .generations = worker->lineage ? lineage_count(worker->lineage) : 0,
         .cpu_seconds = (double)clock() / CLOCKS_PER_SEC,
     };
+    count_connections(worker->host, &figures);
     tell(worker, &(struct channel_frame){.kind = CHANNEL_HEARTBEAT,
                                          .body = slice_of((const char *)&figures, sizeof figures)});
     loop_timer_start(worker->heartbeat, WORKER_HEARTBEAT_MS);

@@ -2,6 +2,7 @@
  * together. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,6 +30,8 @@ struct worker_setup {
 struct worker_figures {
     uint64_t generation, memory_bytes, script_bytes;
     uint32_t connections, tasks, generations;
+    uint32_t pg_idle, pg_busy, pg_waiting; /* of the pool */
+    bool pg_up, redis_up;
     double cpu_seconds;
 };
 

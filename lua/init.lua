@@ -3,6 +3,7 @@
 require "survey" -- what is wrong is said of all that people edit, not of the first alone
 local host = host
 local access = require "kit.access"
+local breaker = require "services.breaker"
 local cache = require "kit.cache"
 local cargo_token = require "services.cargo_token"
 local check = require "check"
@@ -238,11 +239,15 @@ end
 
 rules.watch(function(about) events.emit("rule.failed", about) end)
 
+local FLUSH_MS = 1000
+
 -- Once a worker, before the generation is accepted: nothing here may wait for the outside world.
 local function start()
   plugins.start()
   if host.script.info().role ~= "serve" then return end
   host.timer.after(0, rules.remember) -- when it goes live: its successor may need its rules before it has served a request
+  host.timer.every(FLUSH_MS, rules.flush)
+  breaker.start { "cargotech", "yookassa" }
   sessions.watch_redis()
   nodes.start()
   jobs.start()

@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+enum { WAITS_KNOWN_MAX = 32 };
+
 static struct metric *new_counter(struct metrics *metrics, const char *method, const char *route,
                                   int status)
 {
@@ -64,11 +66,38 @@ void access_log_write(const struct exchange *exchange, struct http_request *req,
                      exchange ? describe_waits(exchange, waits, sizeof waits) : SLICE("{}")));
 }
 
+/* What tasks wait for is named by few texts of the program itself, so an address tells them apart. */
+static void count_wait(struct metrics *metrics, const struct task_wait_time *wait)
+{
+    static struct {
+        const char *what;
+        struct metric *count, *seconds;
+    } known[WAITS_KNOWN_MAX];
+    unsigned i = 0;
+
+    while (i < WAITS_KNOWN_MAX - 1 && known[i].what && known[i].what != wait->what)
+        i++;
+    if (known[i].what != wait->what) {
+        struct buf labels = {0};
+        buf_printf(&labels, "what=\"%s\"", wait->what);
+        known[i].what = wait->what;
+        known[i].count =
+            metrics_find(metrics, METRIC_COUNTER, SLICE("fura_waits_total"), buf_slice(&labels));
+        known[i].seconds = metrics_find(metrics, METRIC_COUNTER, SLICE("fura_wait_seconds_total"),
+                                        buf_slice(&labels));
+        buf_free(&labels);
+    }
+    metric_add(known[i].count, wait->count);
+    metric_add(known[i].seconds, (double)wait->total_us / 1e6);
+}
+
 void access_log_count(const struct exchange *exchange, struct metrics *metrics, int status)
 {
     struct route *route = exchange->route ? exchange->route : &exchange->routes->unmatched;
     metric_add(find_counter(metrics, route, status), 1);
     metric_observe(route->seconds, (double)(clock_monotonic_ns() - exchange->started_ns) / 1e9);
+    for (unsigned i = 0; i < exchange->wait_count; i++)
+        count_wait(metrics, &exchange->waits[i]);
 }
 
 void access_log_count_scriptless(struct http_request *req, struct metrics *metrics, int status)

@@ -296,6 +296,7 @@ local function settle(call, arguments, ok, ...)
 end
 
 local function run(call, ...)
+  call.count = call.count + 1
   return settle(call, { n = select("#", ...), ... }, guarded(call.label, call.fn, ...))
 end
 
@@ -317,7 +318,8 @@ local function guard_all(name, list, prefix, seen)
     if type(value) == "table" and not seen[value] then
       guard_all(name, value, path .. ".", seen)
     elseif type(value) == "function" then
-      local call = { rule = name, path = path, label = ("rule %s.%s"):format(name, path), fn = value }
+      local call = { rule = name, path = path, label = ("rule %s.%s"):format(name, path), fn = value, count = 0,
+        labels = { rule = name, ["function"] = path } }
       calls[name][path] = call
       list[key] = function(...) return or_raise(run(call, ...)) end
     end
@@ -327,6 +329,18 @@ end
 for name, rule in pairs(loaded) do
   calls[name] = {}
   guard_all(name, rule, "", {})
+end
+
+--- Give the counts of calls to the metrics: counting each by itself would cost more than many a rule.
+function rules.flush()
+  for _, of_rule in pairs(calls) do
+    for _, call in pairs(of_rule) do
+      if call.count > 0 then
+        host.metrics.count("rule_calls_total", call.labels, call.count)
+        call.count = 0
+      end
+    end
+  end
 end
 
 --- Call a function of a rule so that its mistake, or its endless loop, stays its own.

@@ -47,6 +47,13 @@ function breaker.failed(service)
   if not was_open then host.log.warn("breaker opened", { service = service, failures = failures }) end
 end
 
+--- Once a worker: a service that never failed has a state too.
+function breaker.start(services)
+  for _, service in ipairs(services) do
+    host.metrics.gauge("breaker_open", breaker.state(service) == "closed" and 0 or 1, { service = service })
+  end
+end
+
 --- "closed", "open" or "half_open".
 function breaker.state(service)
   local open_until = host.shared.get(key(service, "open_until"))

@@ -44,9 +44,10 @@ end
 --- Run every start(). An error refuses the generation.
 function plugins.start()
   set:start()
-  if host.script.info().role == "serve" then plugin_settings.watch() end
+  local is_serving = host.script.info().role == "serve"
+  if is_serving then plugin_settings.watch() end
   if #set.list > 0 then host.timer.every(FLUSH_MS, function() set:flush() end) end
-  if set:any_with "stop" then host.task.spawn_with({ label = "end of plugins" }, wait_for_the_end) end
+  if is_serving and set:any_with "stop" then host.task.spawn_with({ label = "end of plugins" }, wait_for_the_end) end
 end
 
 --- What is loaded, in order.
