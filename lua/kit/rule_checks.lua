@@ -126,6 +126,8 @@ local WORDS_OF_TARIFFS = {
   days = "its days (expected a whole number from 1 to 3660)",
   ["not a table"] = "it (expected { name = …, title = …, days = …, price_kopecks = … })",
   price_kopecks = "its price (expected rub(499), from 1 to 1000000 roubles)",
+  on_sale = "on_sale (expected true or false, got %s)",
+  badge = "its badge (expected a text in quotes, got %s)",
 }
 
 local TARIFF_MEMBERS = { "name", "title", "days", "price_kopecks", "badge", "on_sale" }
@@ -138,12 +140,6 @@ local function check_tariff(tariff, add)
       local meant = nearest(member, TARIFF_MEMBERS)
       add(("%s'%s' means nothing%s"):format(what, member, meant and (" (did you mean %s?)"):format(meant) or ""), near)
     end
-  end
-  if tariff.on_sale ~= nil and type(tariff.on_sale) ~= "boolean" then
-    add(("%slook at on_sale (expected true or false, got %s)"):format(what, shown(tariff.on_sale)), near)
-  end
-  if tariff.badge ~= nil and type(tariff.badge) ~= "string" then
-    add(("%slook at its badge (expected a text in quotes, got %s)"):format(what, shown(tariff.badge)), near)
   end
 end
 
@@ -164,9 +160,11 @@ function checks.tariffs(rule, add)
   end
   local index, member = wrong:match "^tariff (%d+): wrong (.+)$"
   local tariff = index and rule.list[tonumber(index)]
-  local name = type(tariff) == "table" and type(tariff.name) == "string" and tariff.name
+  local is_table = type(tariff) == "table"
+  local name = is_table and type(tariff.name) == "string" and tariff.name
   if not member then return add(wrong .. " (expected at least one, each with a name of its own)", "list = {") end
-  add(("tariff %s: look at %s"):format(name or "number " .. index, WORDS_OF_TARIFFS[member] or member),
+  local words = (WORDS_OF_TARIFFS[member] or member):format(shown(is_table and tariff[member]))
+  add(("tariff %s: look at %s"):format(name or "number " .. index, words),
     name and ('"%s"'):format(name) or "list = {")
 end
 

@@ -285,7 +285,7 @@ local calls = {} -- name → path of a function → {rule, path, label, fn}
 local function answer_or(problem, ok, ...)
   if ok then return true, ... end
   return false, failure(problem.code == "script_timeout" and "script_timeout" or "rule_failed",
-    { service = "rules", text = tostring(problem.text) })
+    { service = "rules", text = tostring(problem.text), stack = problem.stack })
 end
 
 local function settle(call, arguments, ok, ...)

@@ -17,8 +17,6 @@ local redis = require "tool.world.redis"
 local rules = require "kit.rules"
 local settings = require "tool.world.settings"
 
-local RULE_BUDGET = { kill_ms = 500 } -- that of kit/rules.lua
-
 local inside = { outbox = {} } -- what the parts know of each other
 local surprise                 -- the first thing that nobody expected
 local plugins = {}             -- loaded in this spec
@@ -141,13 +139,10 @@ local function why(problem)
   return place and ("%s: %s"):format(place, problem.text) or problem.text
 end
 
-local function guarded(name, key, fn)
-  local label = ("rule %s.%s"):format(name, key)
-  local function outcome(result, problem, ...)
-    if result == nil and type(problem) == "table" and problem.service == "script" then error(why(problem), 0) end
-    return result, problem, ...
-  end
-  return function(...) return outcome(host.script.guard(label, RULE_BUDGET, fn, ...)) end
+local function explained(ok, ...)
+  if ok then return ... end
+  local problem = ...
+  error(type(problem) == "table" and why(problem) or problem, 0)
 end
 
 --- A rule as the server loads it; each call has the budget it has there.
@@ -155,7 +150,8 @@ function world.rule(name)
   local rule = rules[name]
   return setmetatable({}, { __index = function(_, key)
     local value = rule[key]
-    return type(value) == "function" and guarded(name, key, value) or value
+    if type(value) ~= "function" then return value end
+    return function(...) return explained(pcall(value, ...)) end
   end, __newindex = function() error("a rule cannot be changed", 2) end })
 end
 

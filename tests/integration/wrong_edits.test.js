@@ -119,7 +119,7 @@ const EDITS = [
   ['a function of the card no longer returned', CARD, ', day_month = day_month', '', /'day_month' is missing or wrong/, ''],
   ['a promo code of no days', PROMO, 'extend_30 = 30', 'extend_30 = 0', /extend_30 gives a wrong number of days/, 'extend_30'],
   ['days of a promo code in words', PROMO, 'extend_30 = 30', 'extend_30 = "thirty"', /extend_30 gives a wrong number of days/, 'extend_30'],
-  ['a refund that takes the wrong way', REFUNDS, 'math.floor(payment.days * share)', 'math.ceil(payment.days * share)', /example 4: days_to_take: expected 6, got 7/, 'rub(100)'],
+  ['a refund that takes the wrong way', REFUNDS, 'math.floor(payment.days *', 'math.ceil(payment.days *', /example 4: days_to_take: expected 6, got 7/, 'rub(100)'],
   ['an end forgotten', CARD, 'if number and number > 0 then return number end\n', 'if number and number > 0 then return number\n', /word end is missing|makes no sense|comes after the end/, ''],
   ['a variable that does not exist', CARD, 'return NO_PRICE end', 'return NOPRICE end', /has no 'NOPRICE'/, ''],
   ['a wish for the network in a rule', CARD, 'local CURRENCY', 'local page = require "net"\nlocal CURRENCY', /has no 'require'; see lua\/rules\/README\.md/, 'require'],
