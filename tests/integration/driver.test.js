@@ -52,7 +52,7 @@ test('the session of a forgotten driver ends; a new login makes them known again
 test('who is not there cannot be forgotten, and what is no id is a usage error', async () => {
   const unknown = await fura('driver', 'forget', '7999');
   assert.equal(unknown.code, 1);
-  assert.match(unknown.stdout, /no driver 7999/);
+  assert.match(unknown.stderr, /no driver 7999/);
   for (const args of [[], ['forget'], ['forget', 'x'], ['forget', '1', '2'], ['remember', '1']]) {
     assert.equal((await fura('driver', ...args)).code, 2, args.join(' '));
   }
@@ -77,6 +77,6 @@ test('token check says what is wrong when CargoTech refuses the account', async 
   await fura('token', 'reset');
   const end = await fura('token', 'check');
   assert.equal(end.code, 1);
-  assert.match(end.stdout, /no token: .*refused/);
+  assert.match(end.stderr, /no token: .*refused/);
   assert.doesNotMatch(end.output, /test-cargotech-password|911 111/);
 });
