@@ -174,12 +174,16 @@ static void push_arguments(struct session *session, const struct invocation *inv
     lua_setfield(L, -2, "call");
 }
 
-/* Loads the file inside a task, as it may require what waits: then hands over to its run(). */
-static const char starter[] = "local chunk, name = ...\n"
-                              "return function(args, context)\n"
-                              "  local command = chunk(name)\n"
-                              "  return command.run(args, context)\n"
-                              "end\n";
+/* Loads the file inside a task, as it may require what waits: then hands over to its run().
+ * A wrong use, 2, is answered with the usage. */
+static const char starter[] =
+    "local chunk, name = ...\n"
+    "return function(args, context)\n"
+    "  local command = chunk(name)\n"
+    "  local status, problem = command.run(args, context)\n"
+    "  if status == 2 then io.stderr:write('usage: fura ', command.usage, '\\n') end\n"
+    "  return status, problem\n"
+    "end\n";
 
 int extension_run(const struct invocation *invocation)
 {

@@ -4,7 +4,6 @@ local admins = require "services.admins"
 
 local SHORTEST_PASSWORD = host.config.env == "production" and 12 or 8
 
-local usage = "admin add LOGIN [--role viewer|admin] [--totp] | admin list | admin disable LOGIN"
 
 local function read_password()
   local is_terminal = os.execute "test -t 0" == 0
@@ -82,7 +81,7 @@ local ACTIONS = { add = add, list = list, disable = disable }
 
 return {
   about = "Accounts of the admin panel: add, list, disable.",
-  usage = usage,
+  usage = "admin add LOGIN [--role viewer|admin] [--totp] | admin list | admin disable LOGIN",
 
   --- @param args string[]
   --- @param context {json: boolean}
@@ -92,7 +91,6 @@ return {
     local sentence, problem
     if action then sentence, problem = action(args, context) end
     if not action or problem == "usage" then
-      io.stderr:write("usage: fura ", usage, "\n")
       return 2
     end
     if not sentence then return nil, problem end

@@ -1,7 +1,6 @@
 --- `fura driver forget ID`: erases a driver's personal data and keeps the money trail. There is no way back.
 local forgetting = require "services.forgetting"
 
-local usage = "driver forget ID"
 
 local function is_id(text)
   return text ~= nil and text:find "^[1-9]%d*$" ~= nil and #text <= 16
@@ -27,14 +26,13 @@ end
 
 return {
   about = "Erase a driver's personal data; the money trail stays.",
-  usage = usage,
+  usage = "driver forget ID",
 
   --- @param args string[]
   --- @param context {json: boolean}
   --- @return integer? exit_status
   run = function(args, context)
     if args[1] ~= "forget" or not is_id(args[2]) or args[3] then
-      io.stderr:write("usage: fura ", usage, "\n")
       return 2
     end
     local sentence, problem = forget(args[2], context)

@@ -42,7 +42,6 @@ return {
   run = function(args, context)
     if #args == 0 then return list(context) end
     if args[1] == "run" and args[2] and not args[3] then return run(args[2], context) end
-    io.stderr:write "usage: fura jobs [run NAME]\n"
     return 2
   end,
 }

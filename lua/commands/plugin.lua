@@ -3,7 +3,6 @@ local kit = require "kit.plugins"
 local plugins = require "services.plugins"
 local world = require "tool.world"
 
-local usage = "plugin new NAME | test [NAME] | pack NAME | verify FILE"
 
 -- ---- files ----
 
@@ -233,7 +232,7 @@ local ACTIONS = { new = new, test = test, pack = pack, verify = verify }
 
 return {
   about = "Make, test, pack and verify a plugin.",
-  usage = usage,
+  usage = "plugin new NAME | test [NAME] | pack NAME | verify FILE",
 
   --- @param args string[]
   --- @param context {root: string}
@@ -243,7 +242,6 @@ return {
     local result, problem
     if action and not args[3] then result, problem = action(context, args[2]) end
     if not action or args[3] or problem == "usage" then
-      io.stderr:write("usage: fura ", usage, "\n")
       return 2
     end
     if type(result) == "number" then return result end

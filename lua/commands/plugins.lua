@@ -32,7 +32,6 @@ return {
   --- @return integer exit_status
   run = function(args, context)
     if #args > 0 then
-      io.stderr:write "usage: fura plugins [--json]\n"
       return 2
     end
     local running = context.call("plugins.list", {})

@@ -31,7 +31,6 @@ return {
   --- @return integer exit_status
   run = function(args, context)
     if #args > 0 then
-      io.stderr:write "usage: fura rules [--json]\n"
       return 2
     end
     print(listing(context, list_of(rules.about(), context.call("rules.errors", {})), {

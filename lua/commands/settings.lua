@@ -5,7 +5,6 @@ local secrets = require "services.secrets"
 local settings = require "services.settings"
 local sorted_names = require "kit.sorted_names"
 
-local USAGE = "settings list | settings set NAME (value from stdin) | settings unset NAME | settings rotate"
 local ACTOR = { type = "command" }
 
 local function describe(row)
@@ -81,7 +80,7 @@ end
 
 return {
   about = "Settings kept in the database: list, change, seal secrets with a new key.",
-  usage = USAGE .. " [--json]",
+  usage = "settings list | settings set NAME (value from stdin) | settings unset NAME | settings rotate [--json]",
 
   --- @param args string[]
   --- @param context {json: boolean}
@@ -89,7 +88,6 @@ return {
   run = function(args, context)
     local action = ACTIONS[args[1] or "list"]
     if not action or #args > action[2] or action[2] == 2 and not args[2] then
-      io.stderr:write("usage: fura ", USAGE, "\n")
       return 2
     end
     local status, problem = action[1](args[2], context or {})

@@ -2,7 +2,6 @@
 local cargo_api = require "services.cargo_api"
 local cargo_token = require "services.cargo_token"
 
-local usage = "token check|reset [--json]"
 
 local function describe_age(age_s)
   if not age_s then return "age unknown" end
@@ -32,7 +31,7 @@ local ACTIONS = { check = check, reset = reset }
 
 return {
   about = "CargoTech access: log in if needed and ask who we are, or drop the token.",
-  usage = usage,
+  usage = "token check|reset [--json]",
 
   --- @param args string[]
   --- @param context {json: boolean}
@@ -40,7 +39,6 @@ return {
   run = function(args, context)
     local action = ACTIONS[args[1]]
     if not action or args[2] then
-      io.stderr:write("usage: fura ", usage, "\n")
       return 2
     end
     local answer, sentence = action()

@@ -57,7 +57,6 @@ return {
   run = function(args, context)
     local action = ACTIONS[args[1]]
     if not action or args[2] then
-      io.stderr:write "usage: fura webhook set|info|delete\n"
       return 2
     end
     local answer, sentence = action()
