@@ -3,10 +3,12 @@
 --- as a server without its guard is worse than the server that runs already. What they do at run time is the business of
 --- services/plugins.lua; how one is written stands in docs/plugins.md.
 local host = host
+local lists = require "kit.lists"
 local nearest = require "kit.nearest"
 local plugin_config = require "kit.plugin_config"
 local plugin_host = require "kit.plugin_host"
 local plugin_order = require "kit.plugin_order"
+local sorted_names = require "kit.sorted_names"
 
 local plugins = {}
 
@@ -21,13 +23,6 @@ local MEMBERS = {
 local REQUIRED = { "name", "version", "api", "stage" }
 local FAILING_STAGES = { edge = true, auth = true, limit = true } -- a guard that fails must not let anybody pass
 local SECONDS = { s = 1, m = 60, h = 3600, d = 86400 }
-
-local function sorted_keys(map)
-  local keys = {}
-  for key in pairs(map) do keys[#keys + 1] = tostring(key) end
-  table.sort(keys)
-  return keys
-end
 
 --- Seconds of "30s", "5m", "1h", "1d"; nil when it is none.
 function plugins.seconds(text)
@@ -48,10 +43,10 @@ local function line_of(source, key)
 end
 
 local function check_members(made, add)
-  for _, key in ipairs(sorted_keys(made)) do
+  for _, key in ipairs(sorted_names(made)) do
     local wanted = MEMBERS[key]
     if not wanted then
-      local meant = nearest(key, sorted_keys(MEMBERS))
+      local meant = nearest(key, sorted_names(MEMBERS))
       add(key, ("'%s' is no member of a plugin%s"):format(key, meant and (" (did you mean '%s'?)"):format(meant) or ""))
     elseif type(made[key]) ~= wanted then
       add(key, ("%s is of the wrong kind (expected a %s, got a %s)"):format(key, wanted, type(made[key])))
@@ -83,19 +78,9 @@ local function check_values(made, name, add)
   end
 end
 
--- Is every member of a table an item of a list? One that is called by a name would be passed over in silence.
 local function check_plain(made, key, add)
-  if type(made[key]) ~= "table" then return end
-  local count = 0
-  for _ in pairs(made[key]) do count = count + 1 end
-  if count ~= #made[key] then add(key, ("%s is no list (expected %s = { …, … } without names inside)"):format(key, key)) end
-end
-
-local function is_among(value, list)
-  for _, known in ipairs(list) do
-    if known == value then return true end
-  end
-  return false
+  if type(made[key]) ~= "table" or lists.is_plain(made[key]) then return end
+  add(key, ("%s is no list (expected %s = { …, … } without names inside)"):format(key, key))
 end
 
 local function check_list(made, key, allowed, add)
@@ -104,7 +89,7 @@ local function check_list(made, key, allowed, add)
   for _, value in ipairs(made[key]) do
     if type(value) ~= "string" then
       add(key, ("%s holds a %s (expected texts)"):format(key, type(value)))
-    elseif allowed and not is_among(value, allowed) then
+    elseif allowed and not lists.contains(allowed, value) then
       add(key, ("%s: there is no '%s' (expected %s)"):format(key, value, table.concat(allowed, ", ")))
     end
   end
@@ -124,8 +109,8 @@ local function check_budget(made, add)
 end
 
 local function check_events(made, known, add)
-  for _, event in ipairs(sorted_keys(type(made.events) == "table" and made.events or {})) do
-    if not is_among(event, known) then
+  for _, event in ipairs(sorted_names(type(made.events) == "table" and made.events or {})) do
+    if not lists.contains(known, event) then
       local meant = nearest(event, known)
       add("events", ("events: nobody tells of '%s'%s"):format(event, meant and (" (did you mean '%s'?)"):format(meant) or ""))
     elseif type(made.events[event]) ~= "function" then
@@ -161,7 +146,7 @@ local function check_route(route, prefix)
     return (" is incomplete (expected { \"GET\", \"%s/…\", access = \"public\", %s })"):format(prefix,
       "handle = function(self, req, conf) … end")
   end
-  if not is_among(route[1], METHODS) then
+  if not lists.contains(METHODS, route[1]) then
     return (": there is no method '%s' (expected %s)"):format(route[1], table.concat(METHODS, ", "))
   end
   if route[2] ~= prefix and route[2]:sub(1, #prefix + 1) ~= prefix .. "/" then
@@ -290,7 +275,7 @@ end
 --- @return string[]? problems
 function plugins.load(wanted, origin, world)
   local by_name, problems = {}, {}
-  for _, name in ipairs(sorted_keys(wanted)) do
+  for _, name in ipairs(sorted_names(wanted)) do
     local given = wanted[name]
     if given == nil then
       append(problems, { ("%s: plugins: holds a list (expected plugins by name: plugins = { cors = { … } })"):format(origin(name)) })

@@ -4,8 +4,10 @@
 --- A check gets the rule and add(sentence, near, within): `near` is a piece of the source whose line is named, the first
 --- one after the piece `within`.
 local host = host
+local lists = require "kit.lists"
 local nearest = require "kit.nearest"
 local schema = require "kit.schema"
+local sorted_names = require "kit.sorted_names"
 
 -- What other code calls or reads.
 local MEMBERS = {
@@ -24,26 +26,17 @@ local MEMBERS = {
     field = "function", bot = "function", plural = "function", month = "function", language_of = "function" },
 }
 
-local function sorted_keys(map)
-  local keys = {}
-  for key in pairs(map) do keys[#keys + 1] = tostring(key) end
-  table.sort(keys)
-  return keys
-end
-
 local function shown(value)
   if type(value) == "table" or type(value) == "function" then return "a " .. type(value) end
   return type(value) == "string" and '"' .. value .. '"' or tostring(value)
 end
 
-local checks = {}
-
-local function is_among(name, names)
-  for _, known in ipairs(names) do
-    if known == name then return true end
-  end
-  return false
+-- What was meant, when a name is near.
+local function hint(meant)
+  return meant and (" (did you mean %s?)"):format(meant) or ""
 end
+
+local checks = {}
 
 local function is_whole(value, min, max)
   return type(value) == "number" and value == math.floor(value) and value >= min and value <= max
@@ -52,11 +45,11 @@ end
 -- Names that must be there, and no others: `what` they are called, where their list begins.
 local function check_names(map, names, what, begin, add)
   local misspelt = {}
-  for _, name in ipairs(sorted_keys(map)) do
-    if not is_among(name, names) then
+  for _, name in ipairs(sorted_names(map)) do
+    if not lists.contains(names, name) then
       local meant = nearest(name, names)
       misspelt[meant or ""] = true
-      add(("there is no %s %s%s"):format(what, name, meant and (" (did you mean %s?)"):format(meant) or ""), name .. " =")
+      add(("there is no %s %s%s"):format(what, name, hint(meant)), name .. " =")
     end
   end
   for _, name in ipairs(names) do
@@ -83,8 +76,8 @@ local FLAGS = { "payments", "promo_codes", "responses" } -- what the application
 -- There may be more; but one that is asked for and misspelt would be off for everybody.
 function checks.flags(rule, add)
   local misspelt = {}
-  for _, name in ipairs(sorted_keys(rule.defaults)) do
-    local meant = not is_among(name, FLAGS) and nearest(name, FLAGS)
+  for _, name in ipairs(sorted_names(rule.defaults)) do
+    local meant = not lists.contains(FLAGS, name) and nearest(name, FLAGS)
     if meant and rule.defaults[meant] == nil then
       misspelt[meant] = true
       add(("there is no flag %s (did you mean %s?)"):format(name, meant), name .. " =")
@@ -135,24 +128,18 @@ local TARIFF_MEMBERS = { "name", "title", "days", "price_kopecks", "badge", "on_
 -- What of a tariff would be passed over in silence.
 local function check_tariff(tariff, add)
   local near, what = ('"%s"'):format(tariff.name), ("tariff %s: "):format(tariff.name)
-  for _, member in ipairs(sorted_keys(tariff)) do
-    if not is_among(member, TARIFF_MEMBERS) then
+  for _, member in ipairs(sorted_names(tariff)) do
+    if not lists.contains(TARIFF_MEMBERS, member) then
       local meant = nearest(member, TARIFF_MEMBERS)
-      add(("%s'%s' means nothing%s"):format(what, member, meant and (" (did you mean %s?)"):format(meant) or ""), near)
+      add(("%s'%s' means nothing%s"):format(what, member, hint(meant)), near)
     end
   end
-end
-
-local function is_plain_list(list)
-  local count = 0
-  for _ in pairs(list) do count = count + 1 end
-  return count == #list
 end
 
 function checks.tariffs(rule, add)
   local wrong = rule.problem(rule.list)
   if wrong == "" then
-    if not is_plain_list(rule.list) then
+    if not lists.is_plain(rule.list) then
       add("the list of tariffs has a gap or a name of its own in it (expected { name = … }, { name = … }, …)", "list = {")
     end
     for _, tariff in ipairs(rule.list) do check_tariff(tariff, add) end
@@ -177,13 +164,13 @@ local KIND_WORDS = { number = "a number", string = "a text in quotes", table = "
 -- Gives false when a member is wrong.
 local function check_field_members(name, field, add)
   local is_right, near = true, name .. " = {"
-  for _, member in ipairs(sorted_keys(field)) do
+  for _, member in ipairs(sorted_names(field)) do
     local value, wanted = field[member], FIELD_MEMBERS[member]
     if not wanted and member ~= "default" then
-      local meant = nearest(member, sorted_keys(FIELD_MEMBERS))
+      local meant = nearest(member, sorted_names(FIELD_MEMBERS))
       is_right = false
       add(("the filter %s: '%s' means nothing%s"):format(name, member,
-        meant and (" (did you mean %s?)"):format(meant) or ""), near, "fields = {")
+        hint(meant)), near, "fields = {")
     elseif wanted and (type(value) ~= wanted or value ~= value) then
       is_right = false
       add(("the filter %s has a wrong %s (expected %s, got %s)"):format(name, member, KIND_WORDS[wanted], shown(value)),
@@ -216,16 +203,16 @@ local function check_items(list, name, words, is_right, add)
   for _, item in ipairs(list) do
     if not is_right(item) then add(("%s holds what it cannot (expected %s, got %s)"):format(name, words, shown(item)), name .. " =") end
   end
-  if #list == 0 or not is_plain_list(list) then add(("%s is no list (expected %s)"):format(name, words), name .. " =") end
+  if #list == 0 or not lists.is_plain(list) then add(("%s is no list (expected %s)"):format(name, words), name .. " =") end
 end
 
 function checks.filters(rule, add)
-  for _, name in ipairs(sorted_keys(rule.fields)) do check_field(name, rule.fields[name], add) end
+  for _, name in ipairs(sorted_names(rule.fields)) do check_field(name, rule.fields[name], add) end
   for _, name in ipairs(rule.remembered) do
     if not rule.fields[name] then
-      local near = nearest(tostring(name), sorted_keys(rule.fields))
+      local near = nearest(tostring(name), sorted_names(rule.fields))
       add(("remembered names a filter that does not exist: %s%s"):format(type(name) == "string" and name or shown(name),
-        near and (" (did you mean %s?)"):format(near) or ""), "remembered")
+        hint(near)), "remembered")
     end
   end
   if not rule.fields.limit or not rule.fields.offset then add("the filters limit and offset must stay", "fields = {") end
@@ -263,7 +250,7 @@ function checks.responses(rule, add)
     local near = ("letter = %q"):format(tostring(button.letter))
     if type(button.letter) ~= "string" or not button.letter:find "^%l$" or seen[button.letter] then
       add(("the letter of a button is wrong (expected one small letter of its own, got %s)"):format(shown(button.letter)), near)
-    elseif not is_among(button.status, STATUSES) then
+    elseif not lists.contains(STATUSES, button.status) then
       add(("a button makes an unknown status (expected %s, got %s)"):format(table.concat(STATUSES, ", "), shown(button.status)), near)
     end
     seen[button.letter or ""] = true
@@ -297,14 +284,14 @@ end
 
 -- Where the sources say a sentence by its name: folder, the group it is of, what stands around the name.
 local USES = {
-  { "lua/web", "app", { '%f[%w_]t%s*%(?%s*"([%w_]+)"%s*([^%s])', 'texts%.say%s*%(?%s*"([%w_]+)"%s*([^%s])' } },
+  { "lua/web", "app", { '[^%w_]t%s*%(?%s*"([%w_]+)"%s*([^%s])', 'texts%.say%s*%(?%s*"([%w_]+)"%s*([^%s])' } },
   { "lua/services", "bot_texts", { 'texts%.bot%s*%(?%s*"([%w_]+)"%s*([^%s])' } },
   { "lua/rules", "bot_texts", { '%f[%w_]text%s*=%s*"([%w_]+)"%s*([,}])' } }, -- the buttons of lua/rules/responses.lua
   { "lua/contracts", "problems", { "%f[%w_]([%l_]+)%s*=%s*[45]%d%d%s*([,}])" } },
 }
 -- Those of the panel and of other contracts have words elsewhere.
 local function says_by_name(path, source)
-  return path:find "%.%a+$" and not path:find "/admin/" and not source:find 'access = "internal"'
+  return (path:find "%.lua$" or path:find "%.html$") and not path:find "/admin/" and not source:find 'access = "internal"'
 end
 
 local function note_uses(source, patterns, used, path)
@@ -322,9 +309,9 @@ local function check_uses(rule, add)
       local source = host.script.read(path)
       if says_by_name(path, source) then note_uses(source, patterns, used, path) end
     end
-    for _, key in ipairs(sorted_keys(used)) do
+    for _, key in ipairs(sorted_names(used)) do
       if rule[group][key] == nil then
-        local meant = nearest(key, sorted_keys(rule[group]))
+        local meant = nearest(key, sorted_names(rule[group]))
         add(("the text %s is missing (%s says it)%s"):format(key, used[key], meant and (": is it now %s?"):format(meant) or ""),
           BEGINNING[group])
       end
@@ -334,7 +321,7 @@ end
 
 function checks.texts(rule, add)
   for _, group in ipairs(GROUPS) do
-    for _, key in ipairs(sorted_keys(rule[group])) do check_sentence(key, rule[group][key], BEGINNING[group], add) end
+    for _, key in ipairs(sorted_names(rule[group])) do check_sentence(key, rule[group][key], BEGINNING[group], add) end
   end
   check_uses(rule, add)
 end
@@ -343,7 +330,7 @@ local rule_checks = {}
 
 --- Rules without which the application does not run, sorted.
 function rule_checks.names()
-  return sorted_keys(MEMBERS)
+  return sorted_names(MEMBERS)
 end
 
 --- @param name string
@@ -351,7 +338,7 @@ end
 --- @param add fun(sentence: string, near: string?, within: string?)
 function rule_checks.run(name, rule, add)
   local whole = true
-  for _, member in ipairs(sorted_keys(MEMBERS[name] or {})) do
+  for _, member in ipairs(sorted_names(MEMBERS[name] or {})) do
     local wanted = MEMBERS[name][member]
     if type(rule[member]) ~= wanted then
       whole = false

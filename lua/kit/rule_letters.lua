@@ -50,14 +50,14 @@ local function piece_at(source, first)
 end
 
 --- @param source string
---- @param add fun(line: integer, sentence: string)
+--- @param add fun(at: integer, sentence: string)  `at`: of its first byte
 return function(source, add)
   local first = source:find "^\239\187\191" and 4 or 1
   while true do
     first = source:find("[%a_\128-\255\"'%-%[]", first)
     if not first then return end
     local last, word = piece_at(source, first)
-    if word and word:find "[\128-\255]" then add(select(2, source:sub(1, first):gsub("\n", "")) + 1, sentence(word)) end
+    if word and word:find "[\128-\255]" then add(first, sentence(word)) end
     first = last + 1
   end
 end

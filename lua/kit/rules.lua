@@ -94,12 +94,15 @@ local function line_of_example(source, number)
   return 1
 end
 
+local function line_at(source, at)
+  return select(2, source:sub(1, at):gsub("\n", "")) + 1
+end
+
 -- Of the first `near` that begins a word, behind `within` when that is there.
 local function line_near(source, near, within)
   local from = within and source:find(within, 1, true) or 1
   local pattern = near and (near:find "^%w" and "%f[%w_]" or "") .. near:gsub("%p", "%%%0")
-  local at = pattern and source:find(pattern, from) or from
-  return select(2, source:sub(1, at):gsub("\n", "")) + 1
+  return line_at(source, pattern and source:find(pattern, from) or from)
 end
 
 local function self_test(path, rule, source, problems)
@@ -121,7 +124,7 @@ local about = {} -- name → {path, hash, examples}
 -- `draft`: a source to take instead of the file's.
 local function load_rule(name, path, environment, draft)
   local source, problems = draft or host.script.read(path), {}
-  rule_letters(source, function(line, sentence) problems[#problems + 1] = ("%s:%d: %s"):format(path, line, sentence) end)
+  rule_letters(source, function(at, sentence) problems[#problems + 1] = ("%s:%d: %s"):format(path, line_at(source, at), sentence) end)
   if #problems > 0 then return nil, problems end
   local chunk, problem = host.script.compile(source, path, environment)
   if not chunk then return nil, { rule_words(problem) } end

@@ -1,8 +1,8 @@
---- @param members table<string, any>
---- @return string[] names  of the members, in their order
+--- @param members table
+--- @return string[] names  of the members as text, in their order
 return function(members)
   local names = {}
-  for name in pairs(members) do names[#names + 1] = name end
+  for name in pairs(members) do names[#names + 1] = tostring(name) end
   table.sort(names)
   return names
 end
