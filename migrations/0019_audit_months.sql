@@ -4,7 +4,6 @@ CREATE FUNCTION audit_log_drop_months(kept_months integer) RETURNS SETOF text LA
 DECLARE
     month text;
 BEGIN
-    PERFORM set_config('lock_timeout', '5s', true); -- rather tomorrow than everybody waiting behind us
     FOR month IN
         SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
         WHERE inhparent = 'audit_log'::regclass AND relname ~ '^audit_log_\d{4}_\d{2}$'
